@@ -1,0 +1,56 @@
+// A checkpoint: the swarm's signed word about how long its journal is and what its head and Merkle root are. Whoever holds
+// one can tell later whether history was rewritten [P7].
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { canonical } from '../json.ts';
+
+export interface Checkpoint {
+  /** `tenant/swarm`. */
+  readonly origin: string;
+  /** Events in the journal. */
+  readonly size: number;
+  /** Hash of the last event, hex. */
+  readonly head: string;
+  /** RFC 6962 root over all event hashes, hex. */
+  readonly root: string;
+  /** When it was signed, milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface SignedCheckpoint extends Checkpoint {
+  /** Ed25519 over the canonical JSON of the five members above, base64url. */
+  readonly signature: string;
+  /** The swarm's public key, raw, base64url: the same as in its first event. */
+  readonly publicKey: string;
+}
+
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+/** A new signing key for a swarm. `privateKey` is PKCS#8 DER in base64url and never leaves the swarm's storage. */
+export function newSigningKey(): { privateKey: string; publicKey: string } {
+  const pair = generateKeyPairSync('ed25519');
+  return {
+    privateKey: pair.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url'),
+    publicKey: pair.publicKey
+      .export({ format: 'der', type: 'spki' })
+      .subarray(SPKI_PREFIX.length)
+      .toString('base64url'),
+  };
+}
+
+/** @param privateKey as `newSigningKey` made it */
+export function signCheckpoint(checkpoint: Checkpoint, privateKey: string, publicKey: string): SignedCheckpoint {
+  const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64url'), format: 'der', type: 'pkcs8' });
+  return { ...checkpoint, signature: sign(null, textOf(checkpoint), key).toString('base64url'), publicKey };
+}
+
+export function verifyCheckpoint(signed: SignedCheckpoint): boolean {
+  const raw = Buffer.from(signed.publicKey, 'base64url');
+  if (raw.length !== 32) return false;
+  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
+  return verify(null, textOf(signed), key, Buffer.from(signed.signature, 'base64url'));
+}
+
+function textOf({ origin, size, head, root, at }: Checkpoint): Buffer {
+  return Buffer.from(canonical({ origin, size, head, root, at }));
+}

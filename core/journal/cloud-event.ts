@@ -1,0 +1,71 @@
+// An event as outsiders see it: CloudEvents 1.0 attributes around the body, with the chain's own members as extension
+// attributes (lower-case letters and digits, as CloudEvents asks). Nothing of the hash's preimage is lost: an outsider can go
+// back from here and check.
+
+import { sha256 } from '../hash.ts';
+import { canonical, type JsonObject } from '../json.ts';
+import type { StoredEvent } from './event.ts';
+import { preimage } from './event.ts';
+
+export interface CloudEvent {
+  readonly specversion: '1.0';
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly datacontenttype: 'application/json';
+  readonly data: JsonObject;
+  readonly seq: number;
+  readonly hash: string;
+  readonly previous: string;
+  readonly actor: string;
+  readonly command: string;
+  readonly schemaversion: number;
+  readonly traceparent?: string;
+}
+
+const TYPE_PREFIX = 'starling.';
+
+/** @param origin `tenant/swarm` */
+export function toCloudEvent(origin: string, event: StoredEvent): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: `${origin}/${event.seq}`,
+    source: `/tenants/${origin.replace('/', '/swarms/')}`,
+    type: TYPE_PREFIX + event.type,
+    subject: event.subject,
+    time: new Date(event.at).toISOString(),
+    datacontenttype: 'application/json',
+    data: JSON.parse(event.body) as JsonObject, // bodies are canonical JSON objects, written by us
+    seq: event.seq,
+    hash: event.hash,
+    previous: event.previous,
+    actor: event.actor,
+    command: event.command,
+    schemaversion: event.version,
+    ...(event.trace === null ? {} : { traceparent: event.trace }),
+  };
+}
+
+/** The stored event again, for whoever wants to check its hash. */
+export function fromCloudEvent(event: CloudEvent): StoredEvent {
+  return {
+    seq: event.seq,
+    hash: event.hash,
+    previous: event.previous,
+    type: event.type.slice(TYPE_PREFIX.length),
+    version: event.schemaversion,
+    at: Date.parse(event.time),
+    actor: event.actor,
+    subject: event.subject,
+    command: event.command,
+    trace: event.traceparent ?? null,
+    body: canonical(event.data),
+  };
+}
+
+/** True when the event's hash is that of its content, in the journal of this origin. */
+export function hashHolds(origin: string, event: StoredEvent): boolean {
+  return sha256(preimage(origin, event)) === event.hash;
+}

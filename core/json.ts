@@ -1,0 +1,69 @@
+// Canonical JSON (RFC 8785, for the JSON that Starling stores): object keys sorted by UTF-16 code units, no white space,
+// numbers as ECMAScript prints them. The journal's hash is taken over this text.
+
+import { assert } from './assert.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
+
+/** Deepest nesting that is accepted anywhere. */
+export const jsonDepthMax = 64;
+
+/**
+ * The canonical text of a JSON value. `undefined` members are left out, as JSON.stringify does.
+ * @throws Defect for a number that JSON cannot say, or nesting past `jsonDepthMax`
+ */
+export function canonical(value: unknown): string {
+  return write(value, 0);
+}
+
+function write(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      assert(Number.isFinite(value), 'a number in JSON is finite');
+      return JSON.stringify(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      break;
+    default:
+      assert(false, 'a value in JSON is data');
+  }
+  if (value === null) return 'null';
+  assert(depth < jsonDepthMax, 'JSON is nested within the limit');
+  if (Array.isArray(value)) {
+    let text = '[';
+    for (let i = 0; i < value.length; i++) text += (i > 0 ? ',' : '') + write(value[i] ?? null, depth + 1);
+    return `${text}]`;
+  }
+  const keys = Object.keys(value);
+  if (!isSorted(keys)) keys.sort();
+  let text = '{';
+  for (const key of keys) {
+    // The value is an object that is not an array: its members are read by their own keys.
+    const member = (value as Record<string, unknown>)[key];
+    if (member === undefined) continue;
+    text += `${(text.length > 1 ? ',' : '') + JSON.stringify(key)}:${write(member, depth + 1)}`;
+  }
+  return `${text}}`;
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i++) if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return false;
+  return true;
+}
+
+/** How deep a parsed JSON value nests; stops counting at `max + 1`. */
+export function jsonDepth(value: unknown, max: number = jsonDepthMax): number {
+  if (value === null || typeof value !== 'object') return 0;
+  if (max < 0) return 1;
+  let deepest = 0;
+  for (const member of Object.values(value)) {
+    const depth = jsonDepth(member, max - 1);
+    if (depth > deepest) deepest = depth;
+    if (deepest > max) break;
+  }
+  return deepest + 1;
+}

@@ -1,0 +1,91 @@
+// Every limit of a swarm, with its reason, and the relations between them. At a limit we refuse clearly, before the
+// platform does [P15].
+
+import { assert } from './assert.ts';
+
+/** An HTTP body. Larger things travel by reference. */
+export const bodyBytesMax = 1024 * 1024;
+/** An event's canonical body: journal rows stay far below the platform's 2 MB row. */
+export const eventBodyBytesMax = 256 * 1024;
+/** A task's input; leaves room in the event beside it. */
+export const taskInputBytesMax = 192 * 1024;
+/** A task's result as it stands in the journal. */
+export const taskResultBytesMax = 224 * 1024;
+/** An error message that came from outside. */
+export const errorMessageCharsMax = 2_000;
+/** One WebSocket frame: the platform fails near 1 MB. */
+export const frameBytesMax = 900 * 1024;
+/** Facts in one batch from a device. */
+export const factsPerBatchMax = 100;
+/** Orders sent to a device that it has not acknowledged yet. */
+export const ordersInFlightMax = 64;
+/** Commands that one RPC may bring: one transaction, well under a second. */
+export const commandsPerCallMax = 1_000;
+
+/** Tries of one task before it fails for good. */
+export const attemptsMax = 3;
+/** First pause before another attempt; doubles each time. */
+export const retryMsMin = 1_000;
+export const retryMsMax = 60_000;
+/** A device has so long to take an offer before it goes to another executor. */
+export const deliverWithinMs = 15_000;
+/** A lease, renewed by progress. */
+export const leaseMsMin = 5_000;
+export const leaseMsDefault = 60_000;
+export const leaseMsMax = 60 * 60_000;
+/** A deadline when the client names none, and the furthest one a client may name. */
+export const deadlineMsDefault = 15 * 60_000;
+export const deadlineMsMax = 30 * 24 * 3_600_000;
+
+/** Money: integer micro-credits, far below 2^53 even when every account is summed. */
+export const amountMicroMax = 1_000_000_000_000_000;
+export const transferTimeoutMsMax = 30 * 24 * 3_600_000;
+/** Credits of one cycle that a new swarm starts with: 1,000 credits. */
+export const supplyMicroDefault = 1_000_000_000;
+export const cycleMs = 30 * 24 * 3_600_000;
+
+export const planTasksMax = 200;
+export const planDepthMax = 50;
+export const missionsOpenMax = 200;
+export const tasksOpenMax = 10_000;
+export const devicesMax = 32_000;
+export const devicesPerSquad = 1_000;
+export const operationsPerDeviceMax = 200;
+export const keysMax = 500;
+export const triggersMax = 200;
+export const webhooksMax = 50;
+export const enrollmentMs = 60 * 60_000;
+export const keyGraceMsMax = 7 * 24 * 3_600_000;
+
+export const listLimitDefault = 20;
+export const listLimitMax = 100;
+export const waitSecondsMax = 30;
+export const followersMax = 200;
+/** Events that one read of the journal may bring. */
+export const journalPageMax = 1_000;
+
+/** A timer that fails so often is parked, with an alert [P18]. */
+export const timerTriesMax = 3;
+/** Timers taken in one alarm. */
+export const timersPerAlarm = 100;
+/** An outbox row is tried so often before it is parked. */
+export const outboxTriesMax = 10;
+export const outboxPerDrain = 100;
+
+/** The breaker of one object, per minute: beyond it, writes are refused until the minute is over [P18]. */
+export const breakerWindowMs = 60_000;
+export const breakerRowsWrittenMax = 6_000_000;
+export const breakerAlarmsMax = 600;
+
+/** The platform's object storage per object is 10 GB: warn at half, refuse new work at 80 %. */
+export const storageBytesMax = 10_000_000_000;
+export const storageBytesWarn = storageBytesMax * 0.5;
+export const storageBytesRefuse = storageBytesMax * 0.8;
+
+assert(taskInputBytesMax < eventBodyBytesMax, 'a task input fits its event');
+assert(taskResultBytesMax < eventBodyBytesMax, 'a task result fits its event');
+assert(eventBodyBytesMax < frameBytesMax, 'an event fits a frame');
+assert(taskInputBytesMax < frameBytesMax, 'an offer fits a frame');
+assert(deliverWithinMs < leaseMsDefault, 'an undelivered offer is known before its lease ends');
+assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
+assert(leaseMsMin < leaseMsDefault && leaseMsDefault < leaseMsMax, 'leases are ordered');

@@ -1,0 +1,127 @@
+// The door of a swarm's rules: every command of every kind is decided here, and nowhere else.
+
+import { decideDevices } from '../devices/decide.ts';
+import { decideKeys, refuseActor } from '../keys/decide.ts';
+import { decideLedger, post } from '../ledger/decide.ts';
+import { TENANT_ACCOUNT, TREASURY } from '../ledger/state.ts';
+import { amountMicroMax, cycleMs } from '../limits.ts';
+import { decideMissions } from '../missions/decide.ts';
+import { err, ok, type Result } from '../result.ts';
+import { CLOUD_OPERATIONS, CLOUD_PARALLEL } from '../routes/cloud.ts';
+import { decideTriggers } from '../triggers/decide.ts';
+import { decideWebhooks } from '../webhooks/decide.ts';
+import { decideWork } from '../work/decide.ts';
+import type { OwnCommand, SwarmCommand } from './commands.ts';
+import { follow } from './consequences.ts';
+import type { Draft } from './draft.ts';
+import type { Rejection } from './rejections.ts';
+import { SELF } from './state.ts';
+
+/**
+ * Decides a command: says events into the draft, or refuses. The value is the id of what the command was about.
+ * A refused draft must be dropped: it may hold events that were said before the refusal.
+ */
+export function decide(draft: Draft, command: SwarmCommand, firstSeq: number): Result<string, Rejection> {
+  const created = draft.row('swarm', SELF) !== null;
+  if (command.type === 'CreateSwarm') return created ? err({ code: 'swarm_exists' }) : createSwarm(draft, command);
+  if (!created) return err({ code: 'swarm_not_found' });
+  const refused = refuseActor(draft);
+  if (refused) return err(refused);
+  const decided = dispatchCommand(draft, command);
+  if (decided.ok) follow(draft, firstSeq);
+  return decided;
+}
+
+function dispatchCommand(
+  draft: Draft,
+  command: Exclude<SwarmCommand, { type: 'CreateSwarm' }>,
+): Result<string, Rejection> {
+  switch (command.type) {
+    case 'ParkTimer':
+      draft.emit({
+        type: 'timer.parked',
+        subject: `timer/${command.timer}`,
+        body: { timer: command.timer, command: command.command, tries: command.tries },
+      });
+      return ok(command.timer);
+    case 'PostTransfer':
+    case 'HoldTransfer':
+    case 'SettleTransfer':
+    case 'VoidTransfer':
+    case 'ExpireTransfer':
+    case 'CloseCycle':
+      return decideLedger(draft, command);
+    case 'RequestTask':
+    case 'CancelTask':
+    case 'ReportAttempt':
+    case 'ReportUndelivered':
+    case 'ExpireLease':
+    case 'ExpireTask':
+    case 'RetryTask':
+      return decideWork(draft, command);
+    case 'StartMission':
+    case 'CancelMission':
+      return decideMissions(draft, command);
+    case 'OpenEnrollment':
+    case 'EnrollDevice':
+    case 'AdmitDevice':
+    case 'DeviceLeft':
+    case 'ChangeDevice':
+    case 'RevokeDevice':
+    case 'TakeFact':
+      return decideDevices(draft, command);
+    case 'IssueKey':
+    case 'RotateKey':
+    case 'RevokeKey':
+      return decideKeys(draft, command);
+    case 'CreateTrigger':
+    case 'DeleteTrigger':
+    case 'FireTrigger':
+      return decideTriggers(draft, command);
+    case 'CreateWebhook':
+    case 'RotateWebhook':
+    case 'EnableWebhook':
+    case 'DeleteWebhook':
+    case 'ReplayDelivery':
+    case 'RecordDelivery':
+    case 'RetryDelivery':
+      return decideWebhooks(draft, command);
+  }
+}
+
+/** The first events: the swarm, its supply, its first key, and what the swarm itself can do. */
+function createSwarm(draft: Draft, command: Extract<OwnCommand, { type: 'CreateSwarm' }>): Result<string, Rejection> {
+  const { tenant, swarm, name, publicKey, supplyMicro, key } = command;
+  if (supplyMicro < 0 || supplyMicro > amountMicroMax) return err({ code: 'amount_invalid' });
+  draft.emit({
+    type: 'swarm.created',
+    subject: `swarm/${swarm}`,
+    body: { swarm, tenant, name, publicKey, supplyMicro, cycleEndsAt: draft.moment.at + cycleMs },
+  });
+  if (supplyMicro > 0) {
+    const transfer = draft.moment.ids.next('trf');
+    const issued = post(draft, {
+      transfer,
+      debit: TREASURY,
+      credit: TENANT_ACCOUNT,
+      amountMicro: supplyMicro,
+      reference: 'cycle/1',
+    });
+    if (!issued.ok) return issued;
+  }
+  draft.emit({ type: 'key.issued', subject: `key/${key}`, body: { key, name: 'first key', scopes: ['admin'] } });
+  for (const { name: operation, ...offer } of CLOUD_OPERATIONS) {
+    const route = `${operation}@cloud`;
+    draft.emit({
+      type: 'route.offered',
+      subject: `route/${route}`,
+      body: { route, operation, executor: 'cloud', ...offer },
+    });
+  }
+  draft.emit({
+    type: 'executor.opened',
+    subject: 'executor/cloud',
+    body: { executor: 'cloud', parallel: CLOUD_PARALLEL, operations: CLOUD_OPERATIONS.map((offer) => offer.name) },
+  });
+  return ok(swarm);
+}

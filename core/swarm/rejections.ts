@@ -1,0 +1,78 @@
+// Every reason why a swarm refuses, as plain data with a stable code, and the one table from code to HTTP status and title.
+// docs/reference/errors.md is checked against it. Codes stand in order of precedence within their group.
+
+/** A refusal: its code, and what the caller may need to know. */
+export interface Rejection {
+  readonly code: RejectionCode;
+  readonly [detail: string]: unknown;
+}
+
+interface Meaning {
+  readonly status: number;
+  readonly title: string;
+}
+
+export const REJECTIONS = {
+  // The swarm as a whole.
+  swarm_not_found: { status: 404, title: 'There is no such swarm' },
+  swarm_exists: { status: 409, title: 'The swarm exists already' },
+  swarm_halted: { status: 503, title: 'The swarm has stopped writing because its books do not add up' },
+  breaker_open: { status: 429, title: 'The swarm has used up what it may do in this minute' },
+  storage_full: { status: 507, title: 'The swarm has no room for new work' },
+  limit_reached: { status: 409, title: 'A limit is reached' },
+  // Who asks.
+  key_revoked: { status: 401, title: 'The API key is not in force' },
+  scope_exceeds_own: { status: 403, title: 'A key cannot give more than it has' },
+  key_not_found: { status: 404, title: 'There is no such key' },
+  key_not_active: { status: 409, title: 'The key is not active' },
+  // The same id again.
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
+  // Work.
+  operation_unknown: { status: 422, title: 'Nobody in this swarm offers this operation' },
+  requirements_unsatisfiable: { status: 422, title: 'Nobody in this swarm meets these requirements' },
+  budget_too_small: { status: 422, title: 'The budget is below the lowest price' },
+  credits_insufficient: { status: 402, title: 'There are not enough credits' },
+  deadline_past: { status: 422, title: 'The deadline has passed' },
+  deadline_too_far: { status: 422, title: 'The deadline is too far away' },
+  task_not_found: { status: 404, title: 'There is no such task' },
+  task_already_finished: { status: 409, title: 'The task has finished' },
+  attempt_not_current: { status: 409, title: 'The attempt is not the one in force' },
+  // Missions.
+  plan_empty: { status: 422, title: 'The plan has no tasks' },
+  plan_key_repeated: { status: 422, title: 'A key stands twice in the plan' },
+  plan_key_unknown: { status: 422, title: 'The plan waits for a task that it does not have' },
+  plan_result_not_awaited: { status: 422, title: 'A task uses a result that it does not wait for' },
+  plan_cyclic: { status: 422, title: 'The plan has a cycle' },
+  mission_not_found: { status: 404, title: 'There is no such mission' },
+  mission_already_finished: { status: 409, title: 'The mission has finished' },
+  // Devices.
+  enrollment_not_found: { status: 404, title: 'There is no such enrolment' },
+  enrollment_used: { status: 409, title: 'The enrolment token has been used' },
+  enrollment_expired: { status: 410, title: 'The enrolment token has expired' },
+  device_already_enrolled: { status: 409, title: 'This key is enrolled already' },
+  device_not_found: { status: 404, title: 'There is no such device' },
+  device_unknown: { status: 401, title: 'The device is not enrolled here' },
+  device_revoked: { status: 403, title: 'The device has been revoked' },
+  version_conflict: { status: 409, title: 'The desired state has another version' },
+  epoch_stale: { status: 409, title: 'The epoch is not the one in force' },
+  sequence_gap: { status: 409, title: 'A fact is missing before this one' },
+  fact_invalid: { status: 422, title: 'The fact cannot be read' },
+  // The journal.
+  event_not_found: { status: 404, title: 'There is no such event' },
+  // The ledger.
+  transfer_not_found: { status: 404, title: 'There is no such transfer' },
+  account_reserved: { status: 422, title: 'The account is moved by cycles alone' },
+  transfer_to_itself: { status: 422, title: 'A transfer has two accounts' },
+  amount_invalid: { status: 422, title: 'The amount is not one that can be moved' },
+  hold_not_found: { status: 404, title: 'There is no such hold' },
+  hold_already_resolved: { status: 409, title: 'The hold has ended' },
+  hold_exceeded: { status: 422, title: 'More cannot be settled than was held' },
+  transfer_reserved: { status: 409, title: 'The hold belongs to a task' },
+  // Triggers and webhooks.
+  trigger_not_found: { status: 404, title: 'There is no such trigger' },
+  mapping_failed: { status: 422, title: 'The payload does not give what the mapping asks for' },
+  webhook_not_found: { status: 404, title: 'There is no such webhook' },
+  webhook_not_active: { status: 409, title: 'The webhook is not active' },
+  delivery_not_found: { status: 404, title: 'There is no such delivery' },
+} as const satisfies Record<string, Meaning>;
+export type RejectionCode = keyof typeof REJECTIONS;

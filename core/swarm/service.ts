@@ -1,0 +1,96 @@
+// The words between the API and a swarm object, as plain data over RPC: execute a command, read, wait, follow.
+
+import type { Actor, CommandEnvelope } from '../envelope.ts';
+import type { KeyId, SwarmId, TenantId } from '../ids.ts';
+import type { Json } from '../json.ts';
+import type { Result } from '../result.ts';
+import type { SwarmCommand } from './commands.ts';
+import type { Rejection } from './rejections.ts';
+
+/** How a command was answered. The same id and command give the same answer for ever [P6]. */
+export interface Answer {
+  /** The id of what the command was about. */
+  readonly id: string;
+  /** That resource as the API shows it, as it was right after the command; null where nothing is shown. */
+  readonly view: Json;
+}
+export interface Executed {
+  readonly result: Result<Answer, Rejection>;
+  /** True when the answer was given before and nothing happened now. */
+  readonly replayed: boolean;
+}
+
+/** A command, and whether its id was made by its sender, so that its answer must be kept for ever. */
+export interface Execute extends CommandEnvelope<SwarmCommand> {
+  readonly remember: boolean;
+}
+
+/** One page of a list: newest first, `cursor` is the last id of the page before. */
+export interface Page {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+export type Query =
+  | { readonly type: 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer'; readonly id: string }
+  | ({
+      readonly type: 'tasks' | 'missions' | 'devices' | 'keys' | 'triggers' | 'webhooks' | 'transfers' | 'accounts';
+      readonly state?: string | undefined;
+    } & Page)
+  | ({ readonly type: 'deliveries'; readonly webhook: string } & Page)
+  | { readonly type: 'operations' }
+  /** Events from `from` on, oldest first, at most `limit`. */
+  | { readonly type: 'journal'; readonly from: number; readonly limit: number }
+  | { readonly type: 'checkpoint' }
+  | { readonly type: 'proof'; readonly seq: number }
+  | { readonly type: 'task-proof'; readonly id: string }
+  /** For the platform alone: what a Worker needs to check a delivery's signature. */
+  | { readonly type: 'trigger-secret'; readonly id: string }
+  | { readonly type: 'status' };
+
+export interface Listed {
+  readonly data: readonly Json[];
+  readonly nextCursor: string | null;
+}
+
+/** A new swarm, with its first API key. The object makes its own signing key. Repeating it changes nothing. */
+export interface NewSwarm {
+  readonly tenant: TenantId;
+  readonly swarm: SwarmId;
+  readonly name: string;
+  readonly key: KeyId;
+  readonly supplyMicro: number;
+  /** Who signed up, as an actor's id. */
+  readonly user: string;
+}
+
+/** What the API may ask of a swarm. */
+export interface SwarmService {
+  create(swarm: NewSwarm): Promise<Executed>;
+  execute(command: Execute): Promise<Executed>;
+  /** Many commands in one transaction, each answered by itself. */
+  executeMany(commands: readonly Execute[]): Promise<readonly Executed[]>;
+  read(actor: Actor, query: Query): Promise<Result<Json, Rejection>>;
+  /** The task's view as soon as it has ended, or as it is after `ms`. */
+  waitForTask(actor: Actor, id: string, ms: number): Promise<Result<Json, Rejection>>;
+  /** Server-sent events of the journal from `from` on, as bytes; ends when the reader goes. */
+  follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
+}
+
+/** What a swarm may ask of the sender of webhooks. */
+export interface WebhookSenderPort {
+  send(request: {
+    readonly swarm: string;
+    readonly webhook: string;
+    readonly delivery: string;
+    readonly url: string;
+    readonly sealedSecrets: readonly string[];
+    readonly body: string;
+    readonly at: number;
+  }): Promise<{
+    outcome: 'delivered' | 'retry' | 'disabled' | 'refused';
+    status?: number;
+    error?: string;
+    retryAfterMs?: number;
+  }>;
+}

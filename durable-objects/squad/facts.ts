@@ -1,0 +1,88 @@
+// Facts on their way up: one batch from one device is one call to the swarm, and only the swarm's committed answer is
+// passed on as an acknowledgement [P1].
+
+import type { FactBatch, FactsAnswer, PoisonFact, SwarmPort } from '../../core/devices/port.ts';
+import { jsonDepth, jsonDepthMax } from '../../core/json.ts';
+import { type CloseReason, type DeviceFrame, type Fact, fact as factSchema } from '../../core/wire/device.ts';
+import { type Attachment, type Socket, sendFrame } from './socket.ts';
+import { factBytesMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
+import { within } from './within.ts';
+
+export interface FactsDeps {
+  readonly swarm: Pick<SwarmPort, 'reportFacts'>;
+  dismiss(socket: Socket, reason: CloseReason, problem?: { code: string; detail: string }): void;
+  fault(call: string, cause: unknown): void;
+}
+
+type Refusal = Extract<FactsAnswer, { kind: 'refused' }>['code'];
+
+/** What each refusal of a whole batch means to the device. */
+const REFUSALS: Record<Refusal, { reason: CloseReason; detail: string }> = {
+  device_unknown: { reason: 'unauthenticated', detail: 'The swarm does not know this device.' },
+  device_revoked: { reason: 'revoked', detail: 'This device was revoked.' },
+  epoch_stale: { reason: 'busy', detail: 'Another epoch is in force. Connect again to learn it.' },
+  swarm_unavailable: { reason: 'busy', detail: 'The swarm takes no facts now. Try again later.' },
+};
+
+/** The `facts` frame. `bytes` is its size, which no fact in it can exceed. */
+export async function reportFacts(
+  frame: Extract<DeviceFrame, { type: 'facts' }>,
+  bytes: number,
+  held: Attachment,
+  socket: Socket,
+  deps: FactsDeps,
+): Promise<void> {
+  const facts: (Fact | PoisonFact)[] = [];
+  for (const candidate of frame.facts) {
+    const parsed = parseFact(candidate, bytes > factBytesMax);
+    if (parsed === null) {
+      return deps.dismiss(socket, 'bad_frame', { code: 'bad_frame', detail: 'A fact has no seq that can be read.' });
+    }
+    facts.push(parsed);
+  }
+  const batch: FactBatch = { device: held.device, epoch: frame.epoch, facts };
+  let answer: FactsAnswer;
+  try {
+    answer = await within(deps.swarm.reportFacts(batch), swarmCallMs);
+  } catch (cause) {
+    deps.fault('reportFacts', cause);
+    return deps.dismiss(socket, 'busy', { code: 'busy', detail: 'The swarm did not answer. Send the facts again.' });
+  }
+  switch (answer.kind) {
+    case 'committed':
+      return sendFrame(socket, {
+        type: 'committed',
+        epoch: answer.epoch,
+        seq: answer.seq,
+        refused: [...answer.refused],
+      });
+    case 'expected':
+      return sendFrame(socket, { type: 'expected', epoch: answer.epoch, seq: answer.seq });
+    case 'refused': {
+      const { reason, detail } = REFUSALS[answer.code];
+      return deps.dismiss(socket, reason, { code: answer.code, detail });
+    }
+  }
+}
+
+/** The fact; or what is wrong with it, if its place in the order can be read; or null. */
+export function parseFact(candidate: unknown, mayBeTooLarge: boolean): Fact | PoisonFact | null {
+  const seq = seqOf(candidate);
+  if (seq === null) return null;
+  // Before the schema: it descends into the value, and a value nested past all limits would exhaust the stack.
+  if (jsonDepth(candidate) > jsonDepthMax) return { seq, poison: 'nested too deeply' };
+  if (mayBeTooLarge && Buffer.byteLength(JSON.stringify(candidate)) > factBytesMax) {
+    return { seq, poison: `larger than ${factBytesMax} bytes` };
+  }
+  const parsed = factSchema.safeParse(candidate);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined ? '' : `${issue.path.map(String).join('.')}: ${issue.message}`;
+  return { seq, poison: where.slice(0, poisonCharsMax) };
+}
+
+function seqOf(candidate: unknown): number | null {
+  if (typeof candidate !== 'object' || candidate === null || !('seq' in candidate)) return null;
+  const { seq } = candidate;
+  return typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 1 ? seq : null;
+}

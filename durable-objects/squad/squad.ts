@@ -1,0 +1,209 @@
+// The squad: the object nearest its devices. It holds their sockets, which sleep with it; everything that must outlive a
+// wake is in its tables or beside a socket. Wiring only: the steps are in the files beside this one.
+
+import { DurableObject } from 'cloudflare:workers';
+import { randomBytes } from 'node:crypto';
+import { assert } from '../../core/assert.ts';
+import type { SquadPort, SwarmPort } from '../../core/devices/port.ts';
+import type { DeviceId } from '../../core/ids.ts';
+import { type CloseReason, PING, PONG, SUBPROTOCOL } from '../../core/wire/device.ts';
+import type { TelemetryMessage } from '../../core/wire/telemetry.ts';
+import { durableSql } from '../sql-port.ts';
+import { lanes } from './lane.ts';
+import { dismiss, expel, hasLeft, type LeaveDeps, leave, nextChallengeEnd, patrol, settleMissing } from './leave.ts';
+import { deliver, sendOrders } from './orders.ts';
+import type { Bucket } from './rate.ts';
+import { type ReceiveDeps, receive } from './receive.ts';
+import { drainReports, type ReportsDeps, reportLeftsOf } from './reports.ts';
+import { answerClose, type Socket } from './socket.ts';
+import {
+  frameBytesWaitingMax,
+  framesWaitingMax,
+  ordersExpiredPerWake,
+  patrolMs,
+  reportTriesMax,
+  telemetrySendsMax,
+  wakeGridMs,
+} from './squad-limits.ts';
+import { type SquadStore, squadStore } from './squad-store.ts';
+import { openSocket, type UpgradeDeps } from './upgrade.ts';
+
+/** What a squad needs of its surroundings. */
+export interface SquadEnv {
+  readonly SWARM: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): SwarmPort };
+  readonly TELEMETRY: { send(message: TelemetryMessage): Promise<unknown> };
+}
+
+/** A squad, named by `squadName(swarm, squad)`. */
+export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
+  readonly #store: SquadStore;
+  readonly #deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps;
+  /** The swarm that this squad belongs to: the first part of its name. */
+  readonly #swarm: string;
+  /** When the alarm is set for, as far as is known here. */
+  #wakesAt: number | null = null;
+  #draining: Promise<void> | null = null;
+  #telemetrySends = 0;
+
+  constructor(ctx: DurableObjectState, env: SquadEnv) {
+    super(ctx, env);
+    this.#store = squadStore(durableSql(ctx.storage));
+    const name = this.#store.rememberName(ctx.id.name);
+    assert(name !== null, 'a squad is reached by its name');
+    this.#swarm = name.split('/')[0] ?? '';
+    this.#deps = this.#wire();
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    ctx.blockConcurrencyWhile(async () => {
+      this.#wakesAt = await ctx.storage.getAlarm();
+      settleMissing(this.#deps);
+      this.#armNext();
+    });
+  }
+
+  /** The WebSocket upgrade, forwarded by the Worker that has checked the device's credential. */
+  override async fetch(request: Request): Promise<Response> {
+    return openSocket(request, this.#swarm, this.#deps);
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    await receive(socket, message, this.#deps);
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    leave(socket, this.#deps);
+    answerClose(socket);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    leave(socket, this.#deps);
+  }
+
+  async deliver(orders: Parameters<SquadPort['deliver']>[0]): Promise<void> {
+    deliver(orders, this.#deps);
+    this.#heardOfSwarm();
+  }
+
+  async expel(device: DeviceId): Promise<void> {
+    expel(device, this.#deps);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#wakesAt = null;
+    settleMissing(this.#deps);
+    patrol(this.#deps);
+    this.#store.expireOrders(this.#deps.now(), ordersExpiredPerWake);
+    await this.#drain();
+    this.#armNext();
+  }
+
+  /** Arms the alarm for whatever is due first. */
+  #armNext(): void {
+    const now = this.#deps.now();
+    const due = [
+      nextChallengeEnd(this.#deps),
+      this.#store.nextExpiry(),
+      this.#store.nextReport(),
+      this.#store.hasConnections() ? now + patrolMs : null,
+    ];
+    for (const at of due) if (at !== null) this.#wakeBy(at);
+  }
+
+  #wakeBy(at: number): void {
+    const onGrid = Math.ceil(at / wakeGridMs) * wakeGridMs;
+    if (this.#wakesAt !== null && this.#wakesAt <= onGrid) return;
+    this.#wakesAt = onGrid;
+    // Not awaited: it is written with the rows of this step, and nothing leaves before both are.
+    void this.ctx.storage.setAlarm(onGrid);
+  }
+
+  /** One drain at a time; what comes while one runs is taken by a second, right after it. */
+  #drain(): Promise<void> {
+    const before = this.#draining ?? Promise.resolve();
+    const next = before
+      .catch(() => undefined)
+      .then(() => drainReports(this.#deps))
+      .finally(() => {
+        if (this.#draining === next) this.#draining = null;
+      });
+    this.#draining = next;
+    return next;
+  }
+
+  #reportSoon(): void {
+    this.ctx.waitUntil(this.#drain());
+  }
+
+  /** It has just answered or called: what was parked is tried once more. */
+  #heardOfSwarm(): void {
+    if (this.#store.unparkReports(reportTriesMax - 1, this.#deps.now())) this.#reportSoon();
+  }
+
+  #sendTelemetry(message: TelemetryMessage): Promise<void> | null {
+    if (this.#telemetrySends >= telemetrySendsMax) return null;
+    this.#telemetrySends += 1;
+    const sent = async () => {
+      try {
+        await this.env.TELEMETRY.send(message);
+      } finally {
+        this.#telemetrySends -= 1;
+      }
+    };
+    return sent();
+  }
+
+  #wire(): UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps {
+    const { ctx, env } = this;
+    const store = this.#store;
+    const swarmId = env.SWARM.idFromName(this.#swarm);
+    // A stub that has failed may stay broken, so each call has its own; one call at a time per device keeps the order.
+    const swarm: SwarmPort = {
+      admitDevice: (admission) => env.SWARM.get(swarmId).admitDevice(admission),
+      reportFacts: (batch) => env.SWARM.get(swarmId).reportFacts(batch),
+      deviceLeft: (device, connection) => env.SWARM.get(swarmId).deviceLeft(device, connection),
+      ordersUndelivered: (orders) => env.SWARM.get(swarmId).ordersUndelivered(orders),
+    };
+    const deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps = {
+      store,
+      swarm,
+      lanes: lanes(framesWaitingMax, frameBytesWaitingMax),
+      buckets: new Map<string, Bucket>(),
+      heard: new Map<string, number>(),
+      now: () => Date.now(),
+      random: () => randomBytes(24).toString('base64url'),
+      chance: () => Math.random(),
+      sockets: (device) => ctx.getWebSockets(device),
+      // Only sockets of this object are ever asked for.
+      lastPing: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket as WebSocket)?.getTime() ?? null,
+      accept: (device) => {
+        const { 0: theirs, 1: ours } = new WebSocketPair();
+        ctx.acceptWebSocket(ours, [device]);
+        const headers = { 'sec-websocket-protocol': SUBPROTOCOL };
+        return { socket: ours, answer: new Response(null, { status: 101, webSocket: theirs, headers }) };
+      },
+      wakeBy: (at) => this.#wakeBy(at),
+      reportSoon: () => this.#reportSoon(),
+      reportLefts: (device) => reportLeftsOf(device, deps),
+      hasLeft: (device, connection) => hasLeft(device, connection, deps),
+      dismiss: (socket: Socket, reason: CloseReason, problem) => dismiss(socket, reason, problem, deps),
+      admitted: (device, socket) => {
+        this.#wakeBy(Date.now() + patrolMs);
+        this.#heardOfSwarm();
+        sendOrders(device, socket, deps);
+      },
+      sendTelemetry: (message) => this.#sendTelemetry(message),
+      fault: (call, cause) =>
+        log('warn', 'squad_call_failed', { squad: ctx.id.name ?? null, call, cause: nameOf(cause) }),
+      parked: (count) => log('error', 'squad_reports_parked', { squad: ctx.id.name ?? null, count }),
+    };
+    return deps;
+  }
+}
+
+function log(level: 'warn' | 'error', event: string, fields: Record<string, unknown>): void {
+  console[level](JSON.stringify({ event, ...fields }));
+}
+
+/** A message may hold what a tenant sent: only the error's kind is logged. */
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : 'none';
+}

@@ -1,0 +1,77 @@
+// Two effects that come back as commands: an attempt that the swarm does itself, and a delivery to a webhook's receiver.
+
+import { toCloudEvent } from '../../core/journal/cloud-event.ts';
+import { canonical } from '../../core/json.ts';
+import { runInProcess } from '../../core/routes/cloud.ts';
+import type { Effect } from '../../core/swarm/react.ts';
+import type { Read } from '../../core/swarm/read.ts';
+import type { Execute, WebhookSenderPort } from '../../core/swarm/service.ts';
+import { SELF } from '../../core/swarm/state.ts';
+import { liveAttempt } from '../../core/work/state.ts';
+import type { SwarmStore } from './swarm-store.ts';
+
+/** Does an in-process attempt, if it is still the one in force, and reports it. */
+export function runInside(
+  effect: Extract<Effect, { kind: 'run' }>,
+  { read, execute }: { readonly read: Read; execute(command: Execute): void },
+): void {
+  const task = read.row('task', effect.task);
+  const attempt = task && liveAttempt(task);
+  if (!task || attempt?.id !== effect.attempt) return;
+  execute({
+    id: `run:${attempt.id}`,
+    actor: { kind: 'system', id: 'cloud' },
+    ...(task.trace === null ? {} : { trace: task.trace }),
+    command: {
+      type: 'ReportAttempt',
+      executor: 'cloud',
+      task: task.id,
+      attempt: attempt.id,
+      fence: attempt.n,
+      report: runInProcess(task.operation, task.input),
+    },
+    remember: false,
+  });
+}
+
+export interface SendDeps {
+  readonly store: SwarmStore;
+  readonly send: WebhookSenderPort['send'];
+  execute(command: Execute): void;
+  now(): number;
+  /** In [0, 1). */
+  random(): number;
+}
+
+/** Sends a delivery once and records the outcome. The receiver gets the delivery's id each time: it can tell repeats. */
+export async function sendDelivery(effect: Extract<Effect, { kind: 'send' }>, deps: SendDeps): Promise<void> {
+  const { store } = deps;
+  const delivery = store.read.row('delivery', effect.delivery);
+  const webhook = delivery && store.read.row('webhook', delivery.webhook);
+  const event = delivery && store.events(delivery.seq, 1)[0];
+  if (!delivery || !webhook || !event || delivery.state !== 'sending' || webhook.state !== 'active') return;
+  const at = deps.now();
+  const outcome = await deps.send({
+    swarm: store.read.row('swarm', SELF)?.id ?? '',
+    webhook: webhook.id,
+    delivery: delivery.id,
+    url: webhook.url,
+    sealedSecrets: webhook.sealedSecrets
+      .filter(({ validUntil }) => validUntil === null || validUntil > at)
+      .map(({ sealed }) => sealed),
+    body: canonical(toCloudEvent(store.origin() ?? '', event)),
+    at,
+  });
+  deps.execute({
+    id: `sent:${delivery.id}:${delivery.attempts + 1}`,
+    actor: { kind: 'system', id: 'webhooks' },
+    command: {
+      type: 'RecordDelivery',
+      delivery: delivery.id,
+      attempt: delivery.attempts + 1,
+      outcome,
+      entropy: deps.random(),
+    },
+    remember: false,
+  });
+}

@@ -1,0 +1,49 @@
+// A device's batch of facts, in one transaction. The squad repeats what it is not sure of; a fact that is committed already is
+// checked against what it said the first time, and counts once [P2].
+
+import { factIdText } from '../../core/devices/fact-id.ts';
+import type { FactBatch, FactsAnswer } from '../../core/devices/port.ts';
+import type { Read } from '../../core/swarm/read.ts';
+import type { Execute, Executed } from '../../core/swarm/service.ts';
+import type { RefusedFact } from '../../core/wire/device.ts';
+
+export interface FactsDeps {
+  readonly read: Read;
+  execute(commands: readonly Execute[]): readonly Executed[];
+}
+
+export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): FactsAnswer {
+  const { device, epoch, facts } = batch;
+  const presence = read.row('presence', device);
+  if (read.row('device', device)?.state !== 'enrolled' || presence === null)
+    return { kind: 'refused', code: read.row('device', device) ? 'device_revoked' : 'device_unknown' };
+  if (presence.epoch !== epoch) return { kind: 'refused', code: 'epoch_stale' };
+  const first = facts[0]?.seq ?? presence.seq + 1;
+  const inOrder = facts.every((fact, index) => fact.seq === first + index);
+  if (first > presence.seq + 1 || !inOrder) return { kind: 'expected', epoch, seq: presence.seq + 1 };
+  const executed = execute(
+    facts.map((fact) => ({
+      id: factIdText({ device, epoch, seq: fact.seq }),
+      actor: { kind: 'device', id: device },
+      ...('trace' in fact && fact.trace !== undefined ? { trace: fact.trace } : {}),
+      command: {
+        type: 'TakeFact',
+        device,
+        epoch,
+        seq: fact.seq,
+        body: 'poison' in fact ? { type: 'poison', reason: fact.poison } : fact.body,
+      },
+      remember: true,
+    })),
+  );
+  const refused: RefusedFact[] = [];
+  for (const [index, { result }] of executed.entries()) {
+    const seq = first + index;
+    if (result.ok) {
+      const [, code] = result.value.id.split('refused:');
+      if (code !== undefined && code !== 'already_so') refused.push({ seq, code });
+    } else if (result.error.code === 'idempotency_key_reused') refused.push({ seq, code: 'fact_conflict' });
+    else return { kind: 'refused', code: 'swarm_unavailable' };
+  }
+  return { kind: 'committed', epoch, seq: read.row('presence', device)?.seq ?? presence.seq, refused };
+}

@@ -1,0 +1,109 @@
+// Carries effects out of the swarm. A row is deleted only when its receiver has taken it for good [P1]; a failure is tried again
+// with growing pauses, a bounded number of times, then parked where it can be seen [P18]. The order to one squad is kept.
+
+import { outboxPerDrain, outboxTriesMax } from '../../core/limits.ts';
+import type { Effect } from '../../core/swarm/react.ts';
+import { first, type Sql } from '../sql-port.ts';
+
+type Carried = Exclude<Effect, { kind: 'timer' | 'no-timer' }>;
+
+export interface DrainDeps {
+  readonly sql: Sql;
+  now(): number;
+  /** Gives orders and expulsions to one squad, in order. Resolves when the squad has stored them. */
+  toSquad(squad: number, effects: readonly Extract<Carried, { kind: 'order' | 'expel' }>[]): Promise<void>;
+  /** Does an attempt in process and reports it. */
+  run(effect: Extract<Carried, { kind: 'run' }>): Promise<void>;
+  /** Sends a delivery and records what came of it. */
+  send(effect: Extract<Carried, { kind: 'send' }>): Promise<void>;
+  /** Says, in the journal, that this effect is given up. */
+  park(id: number, effect: Carried, tries: number): void;
+}
+
+interface OutboxRow {
+  readonly id: number;
+  readonly effect: string;
+  readonly tries: number;
+}
+
+/** Deliveries under way at once: a slow receiver must not hold up the others. */
+const sendsAtOnce = 6;
+const retryMsMin = 1_000;
+const retryMsMax = 300_000;
+
+/** Carries what is due once around. Answers whether there may be more that is due already. */
+export async function drain(deps: DrainDeps): Promise<boolean> {
+  const { sql } = deps;
+  const rows = sql
+    .all<OutboxRow>(
+      'SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ? ORDER BY id LIMIT ?',
+      deps.now(),
+      outboxPerDrain,
+    )
+    .map((row) => ({ ...row, effect: JSON.parse(row.effect) as Carried })); // written by the store from an effect
+  await Promise.all([toSquads(rows, deps), runAll(rows, deps), sendAll(rows, deps)]);
+  return rows.length === outboxPerDrain;
+}
+
+/** When the next row is due, or null. */
+export function nextInOutbox(sql: Sql): number | null {
+  return first(sql.all<{ due: number | null }>('SELECT min(due) AS due FROM outbox WHERE parked = 0'))?.due ?? null;
+}
+
+type Row = Omit<OutboxRow, 'effect'> & { readonly effect: Carried };
+
+async function toSquads(rows: readonly Row[], deps: DrainDeps): Promise<void> {
+  const bySquad = new Map<number, Row[]>();
+  for (const row of rows) {
+    if (row.effect.kind !== 'order' && row.effect.kind !== 'expel') continue;
+    const { squad } = row.effect;
+    bySquad.set(squad, [...(bySquad.get(squad) ?? []), row]);
+  }
+  await Promise.all(
+    [...bySquad].map(([squad, mine]) =>
+      carry(mine, deps, () =>
+        deps.toSquad(
+          squad,
+          mine.flatMap(({ effect }) => (effect.kind === 'order' || effect.kind === 'expel' ? [effect] : [])),
+        ),
+      ),
+    ),
+  );
+}
+
+async function runAll(rows: readonly Row[], deps: DrainDeps): Promise<void> {
+  for (const row of rows) {
+    const { effect } = row;
+    if (effect.kind === 'run') await carry([row], deps, () => deps.run(effect));
+  }
+}
+
+async function sendAll(rows: readonly Row[], deps: DrainDeps): Promise<void> {
+  const sends = rows.filter(({ effect }) => effect.kind === 'send');
+  const lanes = Array.from({ length: Math.min(sendsAtOnce, sends.length) }, async () => {
+    for (let row = sends.shift(); row !== undefined; row = sends.shift()) {
+      const { effect } = row;
+      if (effect.kind === 'send') await carry([row], deps, () => deps.send(effect));
+    }
+  });
+  await Promise.all(lanes);
+}
+
+async function carry(rows: readonly Row[], deps: DrainDeps, take: () => Promise<void>): Promise<void> {
+  const ids = JSON.stringify(rows.map(({ id }) => id));
+  try {
+    await take();
+    deps.sql.run('DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))', ids);
+  } catch {
+    for (const { id, effect, tries } of rows) {
+      const made = tries + 1;
+      if (made >= outboxTriesMax) {
+        deps.sql.run('UPDATE outbox SET parked = 1, tries = ? WHERE id = ?', made, id);
+        deps.park(id, effect, made);
+      } else {
+        const due = deps.now() + Math.min(retryMsMin * 2 ** tries, retryMsMax);
+        deps.sql.run('UPDATE outbox SET tries = ?, due = ? WHERE id = ?', made, due, id);
+      }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+// What the runtime tells the person who runs it: one line each, on standard error. No payloads, no secrets.
+
+export const LEVELS = ['info', 'warn', 'error'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** Facts beside a message: ids, counts, codes. Never inputs, results, keys or credentials. */
+export type LogFields = { readonly [name: string]: string | number | boolean | null };
+
+export type Log = (level: Level, message: string, fields?: LogFields) => void;
+
+/** Lines for people, or one JSON object a line. */
+export function createLog(write: (line: string) => void, options: { json: boolean; now: () => number }): Log {
+  return (level, message, fields = {}) => {
+    const at = new Date(options.now()).toISOString();
+    if (options.json) return write(`${JSON.stringify({ at, level, message, ...fields })}\n`);
+    const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`);
+    write(`${at} ${level === 'info' ? '' : `${level}: `}${message}${rest.join('')}\n`);
+  };
+}

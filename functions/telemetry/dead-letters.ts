@@ -1,0 +1,180 @@
+// The dead letters of the telemetry queue: what could not be read or stored, kept where its tenant can look at it.
+
+import { createHash } from 'node:crypto';
+import { isId, type TenantId } from '../../core/ids.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { readMessage } from './message.ts';
+import { type QueueBatch, type QueueMessage, retryLater } from './queue.ts';
+
+/** Letters of one page, at most and when nothing is said. */
+export const deadLettersPerPageMax = 100;
+export const deadLettersPerPage = 20;
+/** Where a letter lies whose tenant cannot be read. No tenant's id, so no tenant sees it. */
+const UNKNOWN_TENANT = 'unknown';
+
+/** One letter as it is stored. */
+export interface DeadLetter {
+  /** `YYYY-MM-DD_<message id>`: sorts by day. */
+  readonly id: string;
+  readonly messageId: string;
+  readonly tenant: string;
+  readonly swarm: string | null;
+  readonly device: string | null;
+  /** RFC 3339: when the squad sent it to the queue. */
+  readonly sentAt: string;
+  /** RFC 3339: when it was given up. */
+  readonly deadAt: string;
+  /** Why it could not be read; `null` when it could, and only storing it failed. */
+  readonly reason: string | null;
+  /** The message as it was in the queue; bytes as `{ base64 }`. */
+  readonly body: unknown;
+}
+
+/** One letter in a list: everything but its body. */
+export type DeadLetterEntry = Pick<DeadLetter, 'id' | 'swarm' | 'device' | 'reason'>;
+
+export interface BuryDeps {
+  put(key: string, text: string, about: Record<string, string>): Promise<unknown>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/**
+ * Stores each letter as `dead-letters/tenant=…/date=YYYY-MM-DD/<message id>.json` and acknowledges it; one whose write
+ * failed is retried after a pause. The same letter delivered again writes the same object. Never throws.
+ * @returns letters stored, letters to come again, and why the first write failed
+ */
+export async function consumeDeadLetters(
+  batch: QueueBatch,
+  deps: BuryDeps,
+): Promise<{ stored: number; failed: number; fault?: unknown }> {
+  let stored = 0;
+  let failed = 0;
+  let fault: { fault?: unknown } = {};
+  for (const message of batch.messages) {
+    const letter = letterOf(message, deps.now());
+    try {
+      await deps.put(keyOf(letter.tenant, letter.id), JSON.stringify(letter), aboutOf(letter));
+    } catch (cause) {
+      failed += 1;
+      if (!('fault' in fault)) fault = { fault: cause };
+      retryLater(message);
+      continue;
+    }
+    message.ack();
+    stored += 1;
+  }
+  return { stored, failed, ...fault };
+}
+
+function letterOf(message: QueueMessage, now: number): DeadLetter {
+  const read = readMessage(message.body);
+  const envelope = read.ok ? read.value.envelope : read.error.envelope;
+  // The queue's ids are hexadecimal; whatever they become, nothing but these letters reaches a path.
+  const messageId = /^[A-Za-z0-9_-]{1,128}$/.test(message.id)
+    ? message.id
+    : createHash('sha256').update(message.id).digest('hex');
+  const sentAt = message.timestamp.toISOString();
+  return {
+    id: `${sentAt.slice(0, 10)}_${messageId}`,
+    messageId,
+    tenant: envelope?.tenant ?? tenantOf(message.body),
+    swarm: envelope?.swarm ?? null,
+    device: envelope?.device ?? null,
+    sentAt,
+    deadAt: new Date(now).toISOString(),
+    reason: read.ok ? null : read.error.detail,
+    body: sayable(message.body),
+  };
+}
+
+/** A broken envelope may still name its tenant. */
+function tenantOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null || !('tenant' in body)) return UNKNOWN_TENANT;
+  return typeof body.tenant === 'string' && isId('tnt', body.tenant) ? body.tenant : UNKNOWN_TENANT;
+}
+
+/** A queue carries more than JSON can say: bytes are kept, what has no form at all is named. */
+function sayable(body: unknown): unknown {
+  if (body instanceof ArrayBuffer) return { base64: Buffer.from(body).toString('base64') };
+  if (ArrayBuffer.isView(body)) {
+    return { base64: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64') };
+  }
+  try {
+    return JSON.stringify(body) === undefined ? { unsayable: typeof body } : body;
+  } catch {
+    // A cycle or a BigInt: kept as a letter, without what JSON has no word for.
+    return { unsayable: typeof body };
+  }
+}
+
+/** Stored beside the object, so that a list needs no read of each. Values are ASCII: they travel as headers. */
+function aboutOf(letter: DeadLetter): Record<string, string> {
+  const about: Record<string, string> = {};
+  if (letter.swarm !== null) about.swarm = letter.swarm;
+  if (letter.device !== null) about.device = letter.device;
+  if (letter.reason !== null) about.reason = letter.reason.replace(/[^\x20-\x7e]/g, '?');
+  return about;
+}
+
+function keyOf(tenant: string, id: string): string {
+  return `${folderOf(tenant)}date=${id.slice(0, 10)}/${id.slice(11)}.json`;
+}
+
+function folderOf(tenant: string): string {
+  return `dead-letters/tenant=${tenant}/`;
+}
+
+/** The part of an object store that reading needs. */
+export interface DeadLetterBucket {
+  list(options: { prefix: string; limit: number; startAfter?: string; include: ['customMetadata'] }): Promise<{
+    readonly objects: readonly { readonly key: string; readonly customMetadata?: Record<string, string> }[];
+    readonly truncated: boolean;
+  }>;
+  get(key: string): Promise<{ text(): Promise<string> } | null>;
+}
+
+/** A tenant's letters, oldest day first. `cursor` is the id of the last one seen. */
+export async function listDeadLetters(
+  bucket: DeadLetterBucket,
+  tenant: TenantId,
+  page: { readonly limit?: number; readonly cursor?: string | null } = {},
+): Promise<Result<{ data: DeadLetterEntry[]; nextCursor: string | null }, { code: 'cursor_invalid' }>> {
+  const cursor = page.cursor ?? null;
+  if (cursor !== null && !isLetterId(cursor)) return err({ code: 'cursor_invalid' });
+  const limit = Math.min(Math.max(page.limit ?? deadLettersPerPage, 1), deadLettersPerPageMax);
+  const listed = await bucket.list({
+    prefix: folderOf(tenant),
+    limit,
+    include: ['customMetadata'],
+    ...(cursor === null ? {} : { startAfter: keyOf(tenant, cursor) }),
+  });
+  const data = listed.objects.map(({ key, customMetadata: about = {} }) => ({
+    id: idOfKey(key),
+    swarm: about.swarm ?? null,
+    device: about.device ?? null,
+    reason: about.reason ?? null,
+  }));
+  return ok({ data, nextCursor: listed.truncated ? (data.at(-1)?.id ?? null) : null });
+}
+
+/** One of a tenant's letters. An id that is not well formed is as little found as one of another tenant. */
+export async function readDeadLetter(
+  bucket: DeadLetterBucket,
+  tenant: TenantId,
+  id: string,
+): Promise<Result<DeadLetter, { code: 'dead_letter_not_found' }>> {
+  const object = isLetterId(id) ? await bucket.get(keyOf(tenant, id)) : null;
+  if (!object) return err({ code: 'dead_letter_not_found' });
+  // Written by `consumeDeadLetters` and by nothing else.
+  return ok(JSON.parse(await object.text()) as DeadLetter);
+}
+
+function isLetterId(id: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}_[A-Za-z0-9_-]{1,128}$/.test(id);
+}
+
+function idOfKey(key: string): string {
+  const [day = '', name = ''] = key.split('/').slice(-2);
+  return `${day.slice('date='.length)}_${name.slice(0, -'.json'.length)}`;
+}

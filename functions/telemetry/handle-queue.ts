@@ -1,0 +1,43 @@
+// What a Worker does with a batch of its queues: the telemetry queue goes to Parquet, its dead-letter queue to JSON.
+
+import { consumeTelemetry } from './consume.ts';
+import { consumeDeadLetters } from './dead-letters.ts';
+import type { QueueBatch } from './queue.ts';
+
+/** The dead-letter queue is named after its queue: `starling-telemetry` and `starling-telemetry-dead`. */
+const DEAD_SUFFIX = '-dead';
+
+export interface HandleQueueDeps {
+  /** Object storage. */
+  readonly bucket: {
+    put(
+      key: string,
+      value: ArrayBuffer | string,
+      options: { httpMetadata: { contentType: string }; customMetadata?: Record<string, string> },
+    ): Promise<unknown>;
+  };
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Told of what was not stored, with the first cause; nothing of a message's body. */
+  report(about: 'telemetry' | 'dead_letters', counts: Readonly<Record<string, number>>, cause: unknown): void;
+}
+
+/** Takes one batch. Each message is answered on its own, so nothing is thrown and the batch as a whole never fails. */
+export async function handleQueue(
+  batch: QueueBatch & { readonly queue: string },
+  deps: HandleQueueDeps,
+): Promise<void> {
+  const isDead = batch.queue.endsWith(DEAD_SUFFIX);
+  const { fault, ...counts } = isDead
+    ? await consumeDeadLetters(batch, {
+        put: (key, text, customMetadata) =>
+          deps.bucket.put(key, text, { httpMetadata: { contentType: 'application/json' }, customMetadata }),
+        now: deps.now,
+      })
+    : await consumeTelemetry(batch, {
+        put: (key, bytes) =>
+          deps.bucket.put(key, bytes, { httpMetadata: { contentType: 'application/vnd.apache.parquet' } }),
+      });
+  const isWhole = counts.failed === 0 && !('poison' in counts && counts.poison > 0);
+  if (!isWhole) deps.report(isDead ? 'dead_letters' : 'telemetry', counts, fault);
+}

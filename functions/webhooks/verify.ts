@@ -1,0 +1,216 @@
+// Checks an inbound webhook: who signed it, how old it is, what it says. Synchronous, over the raw bytes; what has not
+// been signed is not parsed. The caller bounds the body and finds the secret.
+
+import { createHash, createHmac, verify } from 'node:crypto';
+import { type Json, jsonDepth, jsonDepthMax } from '../../core/json.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { GenericSignature, TriggerPreset } from '../../core/wire/triggers.ts';
+import { isSame } from '../secrets.ts';
+import { readBase64, readPublicKey, readSecret } from './signing-key.ts';
+
+/** How far a sender's clock may be from ours, either way. */
+export const toleranceMs = 5 * 60_000;
+/** Signatures that one header may bring: secrets being rotated, not a list to search. */
+const signaturesMax = 16;
+
+export interface DeliveryToVerify {
+  readonly preset: TriggerPreset;
+  /** With the preset `generic`. */
+  readonly generic?: GenericSignature | undefined;
+  readonly secret: string;
+  readonly headers: Headers;
+  /** As received, before any decoding. */
+  readonly body: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface VerifiedDelivery {
+  /** The sender's own name for it: the same delivery sent again has the same. 1 to 256 visible ASCII characters. */
+  readonly deliveryId: string;
+  readonly eventType: string | null;
+  readonly payload: Json;
+}
+
+/** `detail` is a sentence for the sender; it holds nothing of the secret or of what was expected. */
+export interface DeliveryRejection {
+  readonly code: 'signature_missing' | 'signature_invalid' | 'timestamp_too_old' | 'payload_invalid';
+  readonly detail: string;
+}
+
+type Verified = Result<VerifiedDelivery, DeliveryRejection>;
+
+/**
+ * Verifies one delivery. Reasons in order: no signature, a wrong one, a time further away than `toleranceMs` (past or
+ * future), a body that is not the JSON its sender's kind sends.
+ */
+export function verifyDelivery(delivery: DeliveryToVerify): Verified {
+  if (delivery.secret === '') return refused('signature_invalid', 'This trigger has no secret.');
+  switch (delivery.preset) {
+    case 'standard-webhooks':
+      return verifyStandard(delivery);
+    case 'github':
+      return verifyGithub(delivery);
+    case 'stripe':
+      return verifyStripe(delivery);
+    case 'generic':
+      return delivery.generic
+        ? verifyGeneric(delivery, delivery.generic)
+        : refused('signature_invalid', 'This trigger does not say how its sender signs.');
+  }
+}
+
+/** Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature`. */
+function verifyStandard(delivery: DeliveryToVerify): Verified {
+  const { headers, body, secret } = delivery;
+  const id = headers.get('webhook-id');
+  const timestamp = headers.get('webhook-timestamp');
+  const given = headers.get('webhook-signature');
+  if (!id || !timestamp || !given) {
+    return refused('signature_missing', 'Expected webhook-id, webhook-timestamp and webhook-signature.');
+  }
+  const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`, 'utf8'), body]);
+  const version = secret.startsWith('whpk_') ? 'v1a,' : 'v1,';
+  const signatures = given.split(' ', signaturesMax).filter((signature) => signature.startsWith(version));
+  const holds = signatures.some((signature) => signatureHolds(secret, content, signature.slice(version.length)));
+  if (!holds) return wrongSignature();
+  const late = lateness(timestamp, delivery.now);
+  if (late) return late;
+  return readJson(body, (payload) => ({ deliveryId: id, eventType: textMember(payload, 'type') }));
+}
+
+function signatureHolds(secret: string, content: Uint8Array, given: string): boolean {
+  const bytes = readBase64(given);
+  if (!bytes) return false;
+  if (secret.startsWith('whpk_')) {
+    const key = readPublicKey(secret);
+    return key !== null && bytes.length === 64 && verify(null, content, key, bytes);
+  }
+  const key = readSecret(secret);
+  return key !== null && isSame(createHmac('sha256', key).update(content).digest(), bytes);
+}
+
+/**
+ * GitHub: `X-Hub-Signature-256` over the body, which is JSON or a form with the field `payload`. GitHub signs neither
+ * time nor delivery id, so age cannot be checked; the id keeps a redelivery from counting twice.
+ */
+function verifyGithub(delivery: DeliveryToVerify): Verified {
+  const { headers, body, secret } = delivery;
+  const given = headers.get('x-hub-signature-256');
+  if (!given) return refused('signature_missing', 'Expected X-Hub-Signature-256.');
+  if (!hmacHolds('sha256', 'hex', secret, [body], given, 'sha256=')) return wrongSignature();
+  const id = headers.get('x-github-delivery') ?? '';
+  const isForm = headers.get('content-type')?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true;
+  const json = isForm ? formPayload(body) : body;
+  if (!json) return refused('payload_invalid', 'Expected one form field, payload.');
+  return readJson(json, () => ({ deliveryId: id, eventType: headers.get('x-github-event') }));
+}
+
+function formPayload(body: Uint8Array): Uint8Array | null {
+  const fields = new URLSearchParams(Buffer.from(body).toString('latin1')).getAll('payload');
+  return fields.length === 1 ? Buffer.from(fields[0] ?? '', 'utf8') : null;
+}
+
+/** Stripe: `Stripe-Signature: t=…,v1=…[,v1=…]`, hex HMAC-SHA-256 of `<t>.<body>` with the whole secret as the key. */
+function verifyStripe(delivery: DeliveryToVerify): Verified {
+  const { headers, body, secret } = delivery;
+  const pairs = (headers.get('stripe-signature') ?? '').split(',', signaturesMax).map((pair) => pair.trim());
+  const timestamp = pairs.find((pair) => pair.startsWith('t='))?.slice(2);
+  const given = pairs.filter((pair) => pair.startsWith('v1='));
+  if (!timestamp || given.length === 0) return refused('signature_missing', 'Expected Stripe-Signature with t and v1.');
+  const content = [Buffer.from(`${timestamp}.`, 'utf8'), body];
+  if (!given.some((one) => hmacHolds('sha256', 'hex', secret, content, one, 'v1='))) return wrongSignature();
+  const late = lateness(timestamp, delivery.now);
+  if (late) return late;
+  return readJson(body, (payload) => ({
+    deliveryId: textMember(payload, 'id') ?? '',
+    eventType: textMember(payload, 'type'),
+  }));
+}
+
+function verifyGeneric(delivery: DeliveryToVerify, generic: GenericSignature): Verified {
+  const { headers, body, secret } = delivery;
+  const given = headers.get(generic.signatureHeader);
+  const timestamp = generic.timestampHeader ? headers.get(generic.timestampHeader) : null;
+  if (!given) return refused('signature_missing', `Expected ${generic.signatureHeader}.`);
+  if (generic.timestampHeader && !timestamp)
+    return refused('signature_missing', `Expected ${generic.timestampHeader}.`);
+  const content = timestamp === null ? [body] : [Buffer.from(`${timestamp}.`, 'utf8'), body];
+  if (!hmacHolds(generic.algorithm, generic.encoding, secret, content, given, generic.prefix)) return wrongSignature();
+  const late = timestamp === null ? null : lateness(timestamp, delivery.now);
+  if (late) return late;
+  const id = generic.idHeader
+    ? (headers.get(generic.idHeader) ?? '')
+    : `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  return readJson(body, (payload) => ({
+    deliveryId: id,
+    eventType: generic.eventHeader ? headers.get(generic.eventHeader) : textMember(payload, 'type'),
+  }));
+}
+
+function hmacHolds(
+  algorithm: GenericSignature['algorithm'],
+  encoding: GenericSignature['encoding'],
+  secret: string,
+  content: readonly Uint8Array[],
+  given: string,
+  prefix: string,
+): boolean {
+  if (!given.startsWith(prefix)) return false;
+  const text = given.slice(prefix.length);
+  const bytes = encoding === 'base64' ? readBase64(text) : /^[0-9a-f]*$/i.test(text) ? Buffer.from(text, 'hex') : null;
+  if (!bytes) return false;
+  const hmac = createHmac(algorithm, Buffer.from(secret, 'utf8'));
+  for (const part of content) hmac.update(part);
+  return isSame(hmac.digest(), bytes);
+}
+
+/** Seconds since the epoch, or milliseconds where the number is too large for seconds. Its signature holds already. */
+function lateness(timestamp: string, now: number): ReturnType<typeof refused> | null {
+  if (!/^\d{1,15}$/.test(timestamp)) return refused('timestamp_too_old', 'The timestamp is not a number of seconds.');
+  const given = Number(timestamp);
+  const at = given > 100_000_000_000 ? given : given * 1_000;
+  if (now - at > toleranceMs) return refused('timestamp_too_old', 'Signed more than five minutes ago.');
+  if (at - now > toleranceMs) return refused('timestamp_too_old', 'Signed more than five minutes in the future.');
+  return null;
+}
+
+function readJson(body: Uint8Array, name: (payload: Json) => Omit<VerifiedDelivery, 'payload'>): Verified {
+  let payload: Json;
+  try {
+    // JSON.parse answers `any`; what it makes is Json by the definition of JSON.
+    payload = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body)) as Json;
+  } catch {
+    return refused('payload_invalid', 'The body is not JSON in UTF-8.');
+  }
+  if (jsonDepth(payload) > jsonDepthMax) return refused('payload_invalid', `Nested deeper than ${jsonDepthMax}.`);
+  if (!isFiniteJson(payload)) return refused('payload_invalid', 'A number is too large to be one.');
+  const named = name(payload);
+  // The id becomes a command's id for ever, so it has a form.
+  if (!/^[\x21-\x7e]{1,256}$/.test(named.deliveryId)) {
+    return refused('payload_invalid', 'The delivery has no id of 1 to 256 visible characters.');
+  }
+  return ok({ ...named, payload });
+}
+
+/** JSON.parse reads `1e999` as Infinity, which no JSON can say again: the journal would not take it. */
+function isFiniteJson(value: Json): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (value === null || typeof value !== 'object') return true;
+  return Object.values(value).every(isFiniteJson);
+}
+
+function textMember(payload: Json, key: string): string | null {
+  if (payload === null || typeof payload !== 'object' || !Object.hasOwn(payload, key)) return null;
+  // An object or array, asked for a member of its own.
+  const member = (payload as { readonly [key: string]: Json })[key];
+  return typeof member === 'string' ? member : null;
+}
+
+function wrongSignature() {
+  return refused('signature_invalid', 'The signature does not match the body and the secret of this trigger.');
+}
+
+function refused(code: DeliveryRejection['code'], detail: string) {
+  return err({ code, detail } satisfies DeliveryRejection);
+}

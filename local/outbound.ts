@@ -1,0 +1,174 @@
+// Where the local Worker's outgoing requests leave the machine. Looks names up, refuses what is not the public Internet,
+// and connects to the very address it checked, so that a name cannot lead elsewhere in between (DNS rebinding).
+// Cloudflare's network does this in production; here it is ours to do. Redirects come back through this door, one by one.
+
+import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { URL } from 'node:url';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { type Request, Response } from 'miniflare';
+import { isPrivateAddress, isPrivateHost } from '../core/webhooks/address.ts';
+
+/** Set on our own answers when an address was refused; taken off everything that comes from outside. */
+export const REFUSED_HEADER = 'starling-outbound-refused';
+/** Set on our own answers when nothing answered: the system's code, such as `ECONNREFUSED`. */
+export const FAILED_HEADER = 'starling-outbound-failed';
+
+export interface OutboundOptions {
+  /** True lets private addresses through: for receivers and models on the same machine or network. */
+  readonly allowPrivate: boolean;
+  /** Where names lead; the system's resolver unless a test brings its own. */
+  readonly lookup?: Lookup;
+}
+
+type Lookup = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+/** Sockets at once: enough for a busy swarm, few enough to stay clear of the file limit. */
+const socketsMax = 256;
+const socketsPerHostMax = 32;
+/** The first byte of an answer may take so long (a slow model), and so may the pause between two parts of it. */
+const idleMsMax = 120_000;
+
+/** Headers that belong to one hop, or that the local runtime added. */
+const HOP_HEADERS = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'accept-encoding',
+  'cf-connecting-ip',
+  'cf-worker',
+]);
+
+/** Makes the handler for Miniflare's `outboundService`: one request in, the world's answer out. It never throws. */
+export function outboundHandler(options: OutboundOptions): (request: Request) => Promise<Response> {
+  const settings = {
+    keepAlive: true,
+    maxSockets: socketsPerHostMax,
+    maxTotalSockets: socketsMax,
+    lookup: checkedLookup(options),
+  };
+  const agents = { 'http:': new PlainAgent(settings), 'https:': new SecureAgent(settings) };
+  return async (request) => {
+    const url = new URL(request.url);
+    if (request.headers.get('upgrade') !== null) return failed('UPGRADE_UNSUPPORTED');
+    // A literal address is not looked up, so it is checked here; a name is, when it is connected to.
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    if (!options.allowPrivate && (isIP(host) ? isPrivateAddress(host) : isPrivateHost(host))) return refused();
+    try {
+      return respond(await send(request, url, agents));
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
+      return code === PRIVATE_CODE ? refused() : failed(code);
+    }
+  };
+}
+
+const PRIVATE_CODE = 'EPRIVATE';
+
+/** Looks a name up, refuses it when any of its addresses is private, and gives the connection those it checked. */
+function checkedLookup({ allowPrivate, lookup = systemLookup }: OutboundOptions): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      const [first] = addresses ?? [];
+      if (error || first === undefined) return callback(error ?? coded('ENOTFOUND'), '');
+      if (!allowPrivate && addresses.some(({ address }) => isPrivateAddress(address))) {
+        return callback(coded(PRIVATE_CODE), '');
+      }
+      if (options.all) return callback(null, addresses);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+function coded(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
+}
+
+function send(
+  request: Request,
+  url: URL,
+  agents: { 'http:': PlainAgent; 'https:': SecureAgent },
+): Promise<IncomingMessage> {
+  const isSecure = url.protocol === 'https:';
+  const headers: Record<string, string | string[]> = { 'accept-encoding': 'identity' };
+  for (const [name, value] of request.headers) {
+    if (!HOP_HEADERS.has(name) && !name.startsWith('mf-')) headers[name] = value;
+  }
+  return new Promise((done, broke) => {
+    const outgoing = (isSecure ? secureRequest : plainRequest)(
+      url,
+      { method: request.method, headers, agent: isSecure ? agents['https:'] : agents['http:'], timeout: idleMsMax },
+      done,
+    );
+    outgoing.once('timeout', () => outgoing.destroy(coded('ETIMEDOUT')));
+    outgoing.once('error', broke);
+    outgoing.once('upgrade', () => outgoing.destroy(coded('UPGRADE_UNSUPPORTED')));
+    if (request.body === null) return outgoing.end();
+    // The request's stream is the web's, as Node's own: the two declarations differ in name only.
+    pipeline(Readable.fromWeb(request.body as ReadableStream), outgoing, (error) => error && broke(error));
+  });
+}
+
+/** Statuses that never have a body (Fetch standard). */
+const BODILESS = new Set([204, 205, 304]);
+
+function respond(incoming: IncomingMessage): Response {
+  const status = incoming.statusCode ?? 0;
+  if (status < 200 || status > 599) throw coded('BAD_STATUS');
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
+    if (HOP_HEADERS.has(name) || name === REFUSED_HEADER || name === FAILED_HEADER) continue;
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  const plain = decoded(incoming, headers);
+  const isBodiless = BODILESS.has(status);
+  if (isBodiless) incoming.resume();
+  const body = isBodiless ? null : Readable.toWeb(plain);
+  // Two declarations of the same web stream again.
+  return new Response(body as ConstructorParameters<typeof Response>[0], { status, headers: [...headers] });
+}
+
+/** We ask for plain bodies; a server that compresses all the same is unpacked here, as Miniflare would pack it again. */
+function decoded(incoming: IncomingMessage, headers: Headers): Readable {
+  const encoding = headers.get('content-encoding')?.toLowerCase();
+  const decoders = {
+    gzip: createGunzip,
+    'x-gzip': createGunzip,
+    deflate: createInflate,
+    br: createBrotliDecompress,
+    zstd: createZstdDecompress,
+  };
+  const decoder = Object.entries(decoders).find(([name]) => name === encoding)?.[1]();
+  if (decoder === undefined || incoming.statusCode === 304) return incoming;
+  headers.delete('content-encoding');
+  headers.delete('content-length');
+  // An error in either reaches the reader of the last stream.
+  pipeline(incoming, decoder, () => {});
+  return decoder;
+}
+
+/** As Cloudflare refuses such addresses: a status, not an exception. */
+function refused(): Response {
+  return new Response('address refused', { status: 403, headers: { [REFUSED_HEADER]: 'private_address' } });
+}
+
+/** Cloudflare's own statuses when no origin answers: 530 no such name, 522 too slow, 521 down, 526 bad certificate. */
+function failed(code: string): Response {
+  const status =
+    code === 'ENOTFOUND' || code === 'EAI_AGAIN' ? 530 : code === 'ETIMEDOUT' ? 522 : code.includes('CERT') ? 526 : 521;
+  return new Response('no answer', { status, headers: { [FAILED_HEADER]: code } });
+}

@@ -1,0 +1,66 @@
+// `npm start`: the platform for a person at a terminal. Reads the environment, prints where it answers, stops on signals.
+//
+//   PORT                              8787
+//   STARLING_HOME                     .starling in the repository
+//   STARLING_HOST                     127.0.0.1; another address opens the platform to that network, without TLS
+//   STARLING_ALLOW_PRIVATE_ADDRESSES  1 lets webhooks and models reach this machine and its network
+//   STARLING_LOG                      error, warn (the default), info or debug
+
+import { enableCompileCache } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { StartError } from './home.ts';
+import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
+
+const root = dirname(import.meta.dirname);
+/** Stopping takes some 50 ms; after this something hangs and the process ends all the same. */
+const stopMsMax = 5_000;
+const LEVELS: readonly LogLevelName[] = ['error', 'warn', 'info', 'debug'];
+
+let platform: Platform | null = null;
+let isStopping = false;
+
+function stop(): void {
+  if (isStopping) return;
+  isStopping = true;
+  setTimeout(() => process.exit(1), stopMsMax).unref();
+  // While it still starts there is nothing to close: ending the process ends workerd and the lock with it.
+  Promise.resolve(platform?.dispose()).then(() => process.exit(0), fail);
+}
+
+function fail(error: unknown): never {
+  const isExpected = error instanceof StartError;
+  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`starling: ${text}\n`);
+  process.exit(1);
+}
+
+function readOptions(env: NodeJS.ProcessEnv): PlatformOptions {
+  const port = Number(env.PORT || 8787);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new StartError(`PORT is no port: ${env.PORT}`);
+  const level = LEVELS.indexOf((env.STARLING_LOG || 'warn') as LogLevelName);
+  if (level === -1) throw new StartError(`STARLING_LOG is one of ${LEVELS.join(', ')}`);
+  return {
+    port,
+    home: resolve(root, env.STARLING_HOME || '.starling'),
+    ...(env.STARLING_HOST ? { host: env.STARLING_HOST } : {}),
+    allowPrivateAddresses: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
+    log: (at, message) => {
+      if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${message}\n`);
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  // The launcher was killed: nobody else would tell us to end.
+  process.on('disconnect', stop);
+  const options = readOptions(process.env);
+  // Miniflare is 6 MB of JavaScript: compiled once, it loads in half the time.
+  enableCompileCache(join(root, 'node_modules', '.cache', 'starling', 'compiled'));
+  const { startPlatform } = await import('./platform.ts');
+  platform = await startPlatform(options);
+  platform.failed.then(fail);
+  process.stdout.write(`ready ${platform.url}\n`);
+}
+
+main().catch(fail);

@@ -1,0 +1,6 @@
+// The steps that bring a device's database up to date, in order.
+
+import { spine } from './0001-spine.ts';
+
+/** Append only. `id` sorts. */
+export const deviceMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine];

@@ -1,0 +1,40 @@
+// A Worker with nothing but the telemetry queues and the bucket, for queue.test.ts: POST puts messages into the queue,
+// GET lists and reads what became of them.
+
+import type { TenantId } from '../../core/ids.ts';
+import { listDeadLetters, readDeadLetter } from '../../functions/telemetry/dead-letters.ts';
+import { handleQueue } from '../../functions/telemetry/handle-queue.ts';
+
+interface Env {
+  readonly ARCHIVE: R2Bucket;
+  readonly TELEMETRY: Queue;
+}
+
+const reports: unknown[] = [];
+
+export default {
+  async fetch(request, env) {
+    const { pathname, searchParams: query } = new URL(request.url);
+    // The test sends the id of a tenant.
+    const tenant = query.get('tenant') as TenantId;
+    if (request.method === 'POST') {
+      const bodies: unknown[] = await request.json();
+      await env.TELEMETRY.sendBatch(bodies.map((body) => ({ body })));
+      return new Response('sent');
+    }
+    if (pathname === '/reports') return Response.json(reports);
+    if (pathname === '/letters') {
+      const page = { limit: Number(query.get('limit') ?? 20), cursor: query.get('cursor') };
+      return Response.json(await listDeadLetters(env.ARCHIVE, tenant, page));
+    }
+    return Response.json(await readDeadLetter(env.ARCHIVE, tenant, query.get('id') ?? ''));
+  },
+
+  async queue(batch, env) {
+    await handleQueue(batch, {
+      bucket: env.ARCHIVE,
+      now: () => Date.now(),
+      report: (about, counts, cause) => reports.push({ about, counts, cause: String(cause) }),
+    });
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,91 @@
+// Telemetry and the cryptography of webhooks in workerd itself: what Node can do is not always what a Worker can.
+
+/// <reference types="@cloudflare/vitest-plugin/types" />
+
+import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { parquetReadObjects } from 'hyparquet';
+import { expect, test } from 'vitest';
+import { deriveKey, open, seal } from '../../functions/secrets.ts';
+import { handleQueue } from '../../functions/telemetry/handle-queue.ts';
+import { signDelivery } from '../../functions/webhooks/sign.ts';
+import { newSecret, newSigner } from '../../functions/webhooks/signing-key.ts';
+import { verifyDelivery } from '../../functions/webhooks/verify.ts';
+import { aMessage, aRecord, NOON, swarm, tenant } from '../telemetry/queue-batch.ts';
+
+// The binding of the bucket, which wrangler.toml declares.
+const { ARCHIVE } = env as unknown as { ARCHIVE: R2Bucket };
+
+async function deliver(queue: string, bodies: Readonly<Record<string, unknown>>) {
+  const messages = Object.entries(bodies).map(([id, body]) => ({ id, body, timestamp: new Date(NOON), attempts: 1 }));
+  const batch = createMessageBatch(queue, messages);
+  const reports: unknown[] = [];
+  const context = createExecutionContext();
+  await handleQueue(batch, { bucket: ARCHIVE, now: () => NOON, report: (...report) => reports.push(report) });
+  return { answers: await getQueueResult(batch, context), reports };
+}
+
+test('[TELEMETRY-9] in workerd a batch becomes a Parquet object, its messages are acknowledged one by one, poison is retried', async () => {
+  const { answers, reports } = await deliver('starling-telemetry', {
+    m1: aMessage([aRecord({ value: 1 }), aRecord({ value: 2, text: '✓', attributes: { unit: 'V' } })]),
+    m2: { poison: true },
+    m3: aMessage([aRecord({ value: 3 })]),
+  });
+  expect(answers).toMatchObject({
+    outcome: 'ok',
+    ackAll: false,
+    explicitAcks: ['m1', 'm3'],
+    retryMessages: [{ msgId: 'm2' }],
+  });
+  expect(reports).toEqual([['telemetry', { files: 1, rows: 3, acknowledged: 2, poison: 1, failed: 0 }, undefined]]);
+  const { objects } = await ARCHIVE.list({
+    prefix: `telemetry/tenant=${tenant()}/swarm=${swarm()}/date=2026-11-20/hour=12/`,
+  });
+  expect(objects).toHaveLength(1);
+  const object = await ARCHIVE.get(objects[0]?.key ?? '');
+  expect(object?.httpMetadata?.contentType).toBe('application/vnd.apache.parquet');
+  const rows = await parquetReadObjects({ file: (await object?.arrayBuffer()) ?? new ArrayBuffer(0) });
+  expect(rows).toMatchObject([
+    { value: 1, text: null, attributes: null, message_id: 'm1', record: 0, received_at: new Date(NOON) },
+    { value: 2, text: '✓', attributes: { unit: 'V' }, message_id: 'm1', record: 1 },
+    { value: 3, message_id: 'm3', record: 0 },
+  ]);
+});
+
+test('[DEAD-8] in workerd a dead letter becomes a JSON object and is acknowledged', async () => {
+  const { answers, reports } = await deliver('starling-telemetry-dead', { d1: { tenant: tenant() } });
+  expect(answers).toMatchObject({ explicitAcks: ['d1'], retryMessages: [] });
+  expect(reports).toEqual([]);
+  const object = await ARCHIVE.get(`dead-letters/tenant=${tenant()}/date=2026-11-20/d1.json`);
+  expect(await object?.json()).toMatchObject({ id: '2026-11-20_d1', tenant: tenant(), body: { tenant: tenant() } });
+});
+
+test('[SIGN-4] in workerd a webhook is signed and verified with both kinds of key', () => {
+  const [secret, signer] = [newSecret(), newSigner()];
+  const body = '{"type":"task.succeeded"}';
+  const headers = new Headers(
+    signDelivery({ id: 'dlv_1', at: NOON, body, secrets: [secret], publicSigner: signer.secretKey }),
+  );
+  const verify = (key: string, text: string) =>
+    verifyDelivery({
+      preset: 'standard-webhooks',
+      secret: key,
+      headers,
+      body: new TextEncoder().encode(text),
+      now: NOON,
+    });
+  for (const key of [secret, signer.publicKey]) {
+    expect(verify(key, body)).toEqual({
+      ok: true,
+      value: { deliveryId: 'dlv_1', eventType: 'task.succeeded', payload: { type: 'task.succeeded' } },
+    });
+    expect(verify(key, `${body} `)).toMatchObject({ ok: false, error: { code: 'signature_invalid' } });
+  }
+});
+
+test('[SECRET-5] in workerd a secret is sealed and opened, and stays shut to another owner', () => {
+  const key = deriveKey('a-master-secret-of-32-bytes-or-so', 'webhook-secrets');
+  const sealed = seal('whsec_secret', key, 'trg_1');
+  expect(open(sealed, key, 'trg_1')).toEqual({ ok: true, value: 'whsec_secret' });
+  expect(open(sealed, key, 'trg_2')).toEqual({ ok: false, error: { code: 'secret_unreadable' } });
+});
