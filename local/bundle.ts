@@ -108,12 +108,14 @@ async function readConfig(root: string): Promise<Pick<Bundle, 'name' | 'workerOp
   const wrangler = await import('wrangler');
   const configPath = join(root, 'wrangler.toml');
   const config = wrangler.unstable_readConfig({ config: configPath }, { hideWarnings: true });
-  const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(configPath);
+  // Secrets are the home's to give: what wrangler would take from the environment must not be written to disk here.
+  const { secrets: _, ...settings } = config;
+  const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(settings);
   const migrations = config.d1_databases[0]?.migrations_dir;
   if (config.name === undefined) throw new StartError('wrangler.toml names no Worker');
   return {
     name: config.name,
-    workerOptions: plainJson(workerOptions),
+    workerOptions: plainJson({ ...workerOptions, bindings: config.vars }),
     migrationsPath: migrations === undefined ? null : resolve(root, migrations),
   };
 }

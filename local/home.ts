@@ -44,6 +44,8 @@ export interface Home {
   close(): void;
 }
 
+/** Any of these shows that a folder is a home. The last is the copy of a deployment's secret (deploy.ts). */
+const OUR_FILES = ['lock', 'secret', 'cloudflare-secret'];
 const secretBytes = 32;
 /** A killed server needs a moment to die; a living one will not let go in this time either. */
 const lockMsMax = 2_000;
@@ -78,7 +80,7 @@ export async function openHome(folder: string): Promise<Home> {
 function prepareFolder(path: string): void {
   if (existsSync(path)) {
     const entries = readdirSync(path);
-    const isOurs = entries.length === 0 || entries.includes('lock') || entries.includes('secret');
+    const isOurs = entries.length === 0 || entries.some((name) => OUR_FILES.includes(name));
     if (!isOurs) throw new StartError(`${path} holds other files; STARLING_HOME must be a folder of its own`);
   } else {
     mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -162,8 +162,9 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
         modules: [door, ...modules],
         modulesRoot: bundle.folder,
         bindings: {
-          // wrangler gives plain values of [vars] here.
+          // The values of [vars], as bundle.ts put them there.
           ...(bundle.workerOptions.bindings as Record<string, string> | undefined),
+          ...(options.allowPrivateAddresses ? { STARLING_ALLOW_PRIVATE_ADDRESSES: '1' } : {}),
           ...options.bindings,
           STARLING_SECRET: home.secret,
         },

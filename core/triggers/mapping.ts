@@ -220,7 +220,8 @@ function isIndex(part: string): boolean {
 
 function copy(value: Json, work: Work, depth: number): Step<Open> {
   if (--work.left < 0) return err({ reason: 'too_large' });
-  if (typeof value === 'number') return Number.isFinite(value) ? ok(value) : err({ reason: 'value_invalid' });
+  // Adding nought takes the sign from minus nought, which JSON would lose: live and replayed inputs stay the same.
+  if (typeof value === 'number') return Number.isFinite(value) ? ok(value + 0) : err({ reason: 'value_invalid' });
   if (typeof value === 'string') {
     work.left -= value.length;
     return value.isWellFormed() ? ok(value) : err({ reason: 'value_invalid' });

@@ -206,9 +206,15 @@ function retryOrFail(draft: Draft, id: TaskId, error: Failure): void {
   const task = draft.row('task', id);
   assert(task !== null, 'a task outlives its attempts');
   const tries = task.attempts.length;
-  if (!error.retryable || tries >= attemptsMax) return failTask(draft, id, error);
+  if (!error.retryable || tries >= attemptsMax) {
+    failTask(draft, id, error);
+    return;
+  }
   const notBefore = draft.moment.at + Math.min(retryMsMin * 2 ** (tries - 1), retryMsMax);
-  if (notBefore >= task.deadline) return failTask(draft, id, error);
+  if (notBefore >= task.deadline) {
+    failTask(draft, id, error);
+    return;
+  }
   draft.emit({ type: 'task.requeued', subject: `task/${id}`, body: { task: id, notBefore } });
 }
 

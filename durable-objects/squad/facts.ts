@@ -4,25 +4,16 @@
 import type { FactBatch, FactsAnswer, PoisonFact, SwarmPort } from '../../core/devices/port.ts';
 import { jsonDepth, jsonDepthMax } from '../../core/json.ts';
 import { type CloseReason, type DeviceFrame, type Fact, fact as factSchema } from '../../core/wire/device.ts';
+import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
 import { type Attachment, type Socket, sendFrame } from './socket.ts';
 import { factBytesMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
 import { within } from './within.ts';
 
 export interface FactsDeps {
   readonly swarm: Pick<SwarmPort, 'reportFacts'>;
-  dismiss(socket: Socket, reason: CloseReason, problem?: { code: string; detail: string }): void;
+  dismiss(socket: Socket, reason: CloseReason, problem?: Problem): void;
   fault(call: string, cause: unknown): void;
 }
-
-type Refusal = Extract<FactsAnswer, { kind: 'refused' }>['code'];
-
-/** What each refusal of a whole batch means to the device. */
-const REFUSALS: Record<Refusal, { reason: CloseReason; detail: string }> = {
-  device_unknown: { reason: 'unauthenticated', detail: 'The swarm does not know this device.' },
-  device_revoked: { reason: 'revoked', detail: 'This device was revoked.' },
-  epoch_stale: { reason: 'busy', detail: 'Another epoch is in force. Connect again to learn it.' },
-  swarm_unavailable: { reason: 'busy', detail: 'The swarm takes no facts now. Try again later.' },
-};
 
 /** The `facts` frame. `bytes` is its size, which no fact in it can exceed. */
 export async function reportFacts(
@@ -46,7 +37,7 @@ export async function reportFacts(
     answer = await within(deps.swarm.reportFacts(batch), swarmCallMs);
   } catch (cause) {
     deps.fault('reportFacts', cause);
-    return deps.dismiss(socket, 'busy', { code: 'busy', detail: 'The swarm did not answer. Send the facts again.' });
+    return deps.dismiss(socket, 'busy', NO_ANSWER);
   }
   switch (answer.kind) {
     case 'committed':

@@ -3,15 +3,15 @@
 
 import type { DeviceId } from '../../core/ids.ts';
 import type { CloseReason } from '../../core/wire/device.ts';
+import { NO_ANSWER, type Problem } from './problems.ts';
 import { type Attachment, attachmentOf, closeFor, isOpen, type Socket } from './socket.ts';
 import { challengeMs, reportGraceMs, silentMsMax } from './squad-limits.ts';
 import type { SquadStore } from './squad-store.ts';
 
 export interface LeaveDeps {
   readonly store: Pick<SquadStore, 'endConnection' | 'dropConnection' | 'dropOrdersOf' | 'connections' | 'reportLeft'>;
-  readonly buckets: Map<string, unknown>;
-  /** When each connection was last heard of by a frame, milliseconds. */
-  readonly heard: Map<string, number>;
+  /** When each socket last brought a frame, milliseconds, as far as this wake remembers. */
+  readonly heard: WeakMap<Socket, number>;
   now(): number;
   sockets(device?: DeviceId): readonly Socket[];
   /** When the platform last answered this socket's ping, milliseconds. */
@@ -28,12 +28,7 @@ export function leave(socket: Socket, deps: LeaveDeps): void {
 }
 
 /** Closes a socket from this side, and ends its connection. */
-export function dismiss(
-  socket: Socket,
-  reason: CloseReason,
-  problem: { code: string; detail: string } | undefined,
-  deps: LeaveDeps,
-): void {
+export function dismiss(socket: Socket, reason: CloseReason, problem: Problem | undefined, deps: LeaveDeps): void {
   closeFor(socket, reason, problem);
   leave(socket, deps);
 }
@@ -80,7 +75,7 @@ export function patrol(deps: LeaveDeps): void {
       const detail = 'The challenge was not answered in time.';
       dismiss(socket, 'challenge_late', { code: 'challenge_late', detail }, deps);
     } else if (held.phase === 'proving' && now >= held.since + 2 * challengeMs) {
-      dismiss(socket, 'busy', { code: 'busy', detail: 'The swarm did not answer. Try again later.' }, deps);
+      dismiss(socket, 'busy', NO_ANSWER, deps);
     } else if (held.phase === 'proved' && now > lastHeard(socket, held, deps) + silentMsMax) {
       dismiss(socket, 'busy', { code: 'silent', detail: 'No ping came for too long.' }, deps);
     }
@@ -100,12 +95,10 @@ export function nextChallengeEnd(deps: Pick<LeaveDeps, 'sockets'>): number | nul
 }
 
 function lastHeard(socket: Socket, held: Attachment, deps: LeaveDeps): number {
-  return Math.max(held.since, deps.lastPing(socket) ?? 0, deps.heard.get(held.connection) ?? 0);
+  return Math.max(held.since, deps.lastPing(socket) ?? 0, deps.heard.get(socket) ?? 0);
 }
 
 function end(device: DeviceId, connection: string, deps: LeaveDeps): void {
-  deps.buckets.delete(connection);
-  deps.heard.delete(connection);
   const now = deps.now();
   if (!deps.store.endConnection(connection, device, now)) return;
   deps.wakeBy(now + reportGraceMs);

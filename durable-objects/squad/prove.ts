@@ -2,7 +2,7 @@
 // record before the swarm is asked, so that its end is told whatever happens in between.
 
 import { verifyByDid } from '../../core/devices/did.ts';
-import type { AdmissionRefused, SwarmPort } from '../../core/devices/port.ts';
+import type { SwarmPort } from '../../core/devices/port.ts';
 import type { DeviceId } from '../../core/ids.ts';
 import { canonical } from '../../core/json.ts';
 import {
@@ -12,7 +12,8 @@ import {
   pingMsDefault,
   SUBPROTOCOL,
 } from '../../core/wire/device.ts';
-import { type Attachment, attachmentOf, closeFor, isOpen, type Socket, sendFrame } from './socket.ts';
+import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
+import { type Attachment, attachmentOf, isOpen, type Socket, sendFrame } from './socket.ts';
 import { challengeMs, swarmCallMs } from './squad-limits.ts';
 import type { SquadStore } from './squad-store.ts';
 import { within } from './within.ts';
@@ -25,20 +26,13 @@ export interface ProveDeps {
   /** Tells the swarm of earlier connections of this device that have ended; throws when it cannot. */
   reportLefts(device: DeviceId): Promise<void>;
   /** Ends a connection: closes its socket and tells the swarm. */
-  dismiss(socket: Socket, reason: CloseReason, problem?: { code: string; detail: string }): void;
+  dismiss(socket: Socket, reason: CloseReason, problem?: Problem): void;
   /** The device is in: its orders may be sent, and reports that were parked may be tried. */
   admitted(device: DeviceId, socket: Socket): void;
   /** Tells the swarm, for sure, that a connection is no more. */
   hasLeft(device: DeviceId, connection: string): void;
   fault(call: string, cause: unknown): void;
 }
-
-/** What each refusal of the swarm means to the device. */
-const REFUSALS: Record<AdmissionRefused['code'], { reason: CloseReason; detail: string }> = {
-  device_unknown: { reason: 'unauthenticated', detail: 'This key is not the one that was enrolled for this device.' },
-  device_revoked: { reason: 'revoked', detail: 'This device was revoked.' },
-  swarm_unavailable: { reason: 'busy', detail: 'The swarm takes no devices now. Try again later.' },
-};
 
 /** The `prove` frame. The socket's one try: a signature that fails is not followed by another. */
 export async function prove(
@@ -48,9 +42,9 @@ export async function prove(
   deps: ProveDeps,
 ): Promise<void> {
   if (held.phase !== 'challenged')
-    return closeFor(socket, 'bad_frame', { code: 'bad_frame', detail: 'Proved already.' });
+    return deps.dismiss(socket, 'bad_frame', { code: 'bad_frame', detail: 'Proved already.' });
   if (deps.now() >= held.since + challengeMs) {
-    return closeFor(socket, 'challenge_late', {
+    return deps.dismiss(socket, 'challenge_late', {
       code: 'challenge_late',
       detail: 'The challenge was answered too late.',
     });
@@ -63,13 +57,13 @@ export async function prove(
     nonce: held.nonce,
   };
   if (!verifyByDid(frame.did, canonical(challenge), frame.signature)) {
-    return closeFor(socket, 'unauthenticated', { code: 'unauthenticated', detail: 'The signature does not hold.' });
+    return deps.dismiss(socket, 'unauthenticated', { code: 'unauthenticated', detail: 'The signature does not hold.' });
   }
   try {
     await deps.reportLefts(held.device);
   } catch (cause) {
     deps.fault('deviceLeft', cause);
-    return closeFor(socket, 'busy', { code: 'busy', detail: 'The swarm did not answer. Try again later.' });
+    return deps.dismiss(socket, 'busy', NO_ANSWER);
   }
   if (isOpen(socket)) await admit(frame, held, socket, deps);
 }
@@ -91,7 +85,7 @@ async function admit(
     deps.fault('admitDevice', cause);
     // The swarm may have admitted it all the same, now or later, and then no earlier connection counts any more.
     replaceOthers(device, connection, deps);
-    deps.dismiss(socket, 'busy', { code: 'busy', detail: 'The swarm did not answer. Try again later.' });
+    deps.dismiss(socket, 'busy', NO_ANSWER);
     call.then(
       () => deps.hasLeft(device, connection),
       () => undefined,
@@ -101,7 +95,7 @@ async function admit(
   if (!answer.ok) {
     const { reason, detail } = REFUSALS[answer.error.code];
     deps.store.dropConnection(connection);
-    return closeFor(socket, reason, { code: reason === 'busy' ? 'busy' : answer.error.code, detail });
+    return deps.dismiss(socket, reason, { code: answer.error.code, detail });
   }
   replaceOthers(device, connection, deps);
   if (!isOpen(socket)) {

@@ -1,5 +1,5 @@
-// A message on a device's socket: sized, counted, brought into the device's lane, parsed, and handed to whoever it is
-// for. What is wrong with it closes the socket with a code that says so; nothing else changes.
+// A message on a device's socket: sized, brought into the device's lane, parsed, paced, and handed to whoever it is for.
+// What is wrong with it closes the socket with a code that says so; nothing else changes.
 
 import { frameBytesMax } from '../../core/limits.ts';
 import { type DeviceFrame, deviceFrame } from '../../core/wire/device.ts';
@@ -8,16 +8,18 @@ import type { Lanes } from './lane.ts';
 import { type OrdersDeps, takeOrders } from './orders.ts';
 import { type ProveDeps, prove } from './prove.ts';
 import { type Bucket, take } from './rate.ts';
-import { type Attachment, attachmentOf, type Socket } from './socket.ts';
+import { attachmentOf, type Socket } from './socket.ts';
 import { framesBurstMax, framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
 import { forwardTelemetry, type TelemetryDeps } from './telemetry.ts';
 
 export type ReceiveDeps = ProveDeps & FactsDeps & OrdersDeps & TelemetryDeps & LaneDeps;
 export interface LaneDeps {
   readonly lanes: Lanes;
-  /** By connection. In memory: a socket that floods keeps the object awake, so its bucket is not forgotten. */
-  readonly buckets: Map<string, Bucket>;
-  readonly heard: Map<string, number>;
+  /** In memory: a socket that floods keeps the object awake, so its bucket is not forgotten. */
+  readonly buckets: WeakMap<Socket, Bucket>;
+  /** When each socket last brought a frame, milliseconds; also in memory, for the patrol. */
+  readonly heard: WeakMap<Socket, number>;
+  sleep(ms: number): Promise<void>;
 }
 
 const RATE = { perSecond: framesPerSecondMax, burst: framesBurstMax } as const;
@@ -33,10 +35,10 @@ export async function receive(socket: Socket, message: string | ArrayBuffer, dep
     const detail = `A frame has at most ${frameBytesMax} bytes.`;
     return deps.dismiss(socket, 'frame_too_large', { code: 'frame_too_large', detail });
   }
-  if (!pay(held, 1, deps)) return tooManyFrames(socket, deps);
   const turn = deps.lanes.enter(held.device, bytes, () => inTurn(socket, message, bytes, deps));
-  if (turn === false) return tooManyFrames(socket, deps);
-  return turn;
+  if (turn !== false) return turn;
+  const detail = `At most ${framesPerSecondMax} frames a second, and not so many without waiting for an answer.`;
+  deps.dismiss(socket, 'too_many_frames', { code: 'too_many_frames', detail });
 }
 
 async function inTurn(socket: Socket, message: string, bytes: number, deps: ReceiveDeps): Promise<void> {
@@ -48,7 +50,8 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);
   }
-  if (held.phase === 'proved') deps.heard.set(held.connection, deps.now());
+  if (!(await paced(socket, frame.value.type === 'telemetry' ? telemetryFrameCost : 1, deps))) return;
+  deps.heard.set(socket, deps.now());
   switch (frame.value.type) {
     case 'prove':
       return prove(frame.value, held, socket, deps);
@@ -57,7 +60,6 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
     case 'taken':
       return takeOrders(frame.value, held, socket, deps);
     case 'telemetry':
-      if (!pay(held, telemetryFrameCost - 1, deps)) return tooManyFrames(socket, deps);
       return forwardTelemetry(frame.value, bytes, held, socket, deps);
   }
 }
@@ -76,17 +78,22 @@ function parseFrame(message: string): { ok: true; value: DeviceFrame } | { ok: f
   return { ok: false, detail: detail.slice(0, 300) };
 }
 
-function pay(held: Attachment, cost: number, deps: ReceiveDeps): boolean {
-  const bucket = take(deps.buckets.get(held.connection), cost, deps.now(), RATE);
-  if (bucket !== null) deps.buckets.set(held.connection, bucket);
-  return bucket !== null;
+/**
+ * Waits until the socket's rate allows the frame: a device that is fast is slowed, one that does not care fills its lane
+ * and is closed for it. False when the socket was closed meanwhile.
+ */
+async function paced(socket: Socket, cost: number, deps: ReceiveDeps): Promise<boolean> {
+  for (;;) {
+    const taken = take(deps.buckets.get(socket), cost, deps.now(), RATE);
+    if ('bucket' in taken) {
+      deps.buckets.set(socket, taken.bucket);
+      return true;
+    }
+    await deps.sleep(taken.waitMs);
+    if ((attachmentOf(socket)?.phase ?? 'closed') === 'closed') return false;
+  }
 }
 
 function badFrame(socket: Socket, detail: string, deps: ReceiveDeps): void {
   deps.dismiss(socket, 'bad_frame', { code: 'bad_frame', detail });
-}
-
-function tooManyFrames(socket: Socket, deps: ReceiveDeps): void {
-  const detail = `At most ${framesPerSecondMax} frames a second, and wait for an answer now and then.`;
-  deps.dismiss(socket, 'too_many_frames', { code: 'too_many_frames', detail });
 }

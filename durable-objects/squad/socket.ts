@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { idOf } from '../../core/wire/common.ts';
 import { CLOSE_CODES, type CloseReason, type SquadFrame } from '../../core/wire/device.ts';
+import type { Problem } from './problems.ts';
 
 /** A hibernating WebSocket, as far as a squad uses it. */
 export interface Socket {
@@ -46,6 +47,11 @@ export function attachmentOf(socket: Socket): Attachment | null {
   return parsed.success ? parsed.data : null;
 }
 
+/** Says what is wrong, and goes on. */
+export function sendProblem(socket: Socket, problem: Problem): void {
+  sendFrame(socket, { type: 'problem', ...problem });
+}
+
 /** Sends a frame, unless the socket is closing: then nobody would read it. */
 export function sendFrame(socket: Socket, frame: SquadFrame): void {
   sendText(socket, JSON.stringify(frame));
@@ -57,8 +63,8 @@ export function sendText(socket: Socket, text: string): void {
 }
 
 /** Says what was wrong, if anything is to be said, and closes. */
-export function closeFor(socket: Socket, reason: CloseReason, problem?: { code: string; detail: string }): void {
-  if (problem !== undefined) sendFrame(socket, { type: 'problem', ...problem });
+export function closeFor(socket: Socket, reason: CloseReason, problem?: Problem): void {
+  if (problem !== undefined) sendProblem(socket, problem);
   const held = attachmentOf(socket);
   if (held !== null) socket.serializeAttachment({ ...held, phase: 'closed' });
   if (isOpen(socket)) socket.close(CLOSE_CODES[reason], reason);

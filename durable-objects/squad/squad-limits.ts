@@ -12,7 +12,7 @@ export const unprovedPerDeviceMax = 4;
 /** Every device may hold its live socket and one that is about to replace it. */
 export const socketsMax = 2 * devicesPerSquad;
 
-/** Frames a second that a socket may send for long, and at once: far above what an outbox with one batch in flight needs. */
+/** Frames a second that a socket is served for long, and at once: far above what one batch in flight needs. */
 export const framesPerSecondMax = 500;
 export const framesBurstMax = 1_000;
 /** A telemetry frame costs a queue message, so it counts as so many frames. */
@@ -39,7 +39,7 @@ export const ordersExpiredPerWake = 500;
 export const swarmCallMs = 15_000;
 /** Reports in one round of the drain, and rounds in one drain. */
 export const reportsPerRound = 100;
-export const reportRoundsMax = 50;
+export const reportRoundsMax = 20;
 /** A report is tried so often, then parked until the swarm is heard of again [P18]. */
 export const reportTriesMax = 10;
 export const reportRetryMsMin = 1_000;

@@ -66,7 +66,13 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
   }
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    await receive(socket, message, this.#deps);
+    try {
+      await receive(socket, message, this.#deps);
+    } catch (cause) {
+      // A defect of ours, not of the device: it gets a close that it can act on, and the platform gets the error.
+      this.#deps.dismiss(socket, 'busy', { code: 'busy', detail: 'The squad failed. Try again later.' });
+      throw cause;
+    }
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -166,8 +172,9 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
       store,
       swarm,
       lanes: lanes(framesWaitingMax, frameBytesWaitingMax),
-      buckets: new Map<string, Bucket>(),
-      heard: new Map<string, number>(),
+      buckets: new WeakMap<Socket, Bucket>(),
+      heard: new WeakMap<Socket, number>(),
+      sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
       now: () => Date.now(),
       random: () => randomBytes(24).toString('base64url'),
       chance: () => Math.random(),

@@ -4,7 +4,7 @@
 import { jsonDepth, jsonDepthMax } from '../../core/json.ts';
 import type { DeviceFrame } from '../../core/wire/device.ts';
 import { type TelemetryMessage, telemetryBatchBytesMax } from '../../core/wire/telemetry.ts';
-import { type Attachment, type Socket, sendFrame } from './socket.ts';
+import { type Attachment, type Socket, sendProblem } from './socket.ts';
 
 export interface TelemetryDeps {
   now(): number;
@@ -24,13 +24,13 @@ export function forwardTelemetry(
   const { batch } = frame;
   const problem = problemOf(batch, bytes);
   if (problem !== null || !isObject(batch)) {
-    sendFrame(socket, { type: 'problem', code: 'telemetry_refused', detail: problem ?? '' });
+    sendProblem(socket, { code: 'telemetry_refused', detail: problem ?? '' });
     return;
   }
   const unavailable = (cause: unknown) => {
     deps.fault('telemetry', cause);
     const detail = 'A batch was not taken. Send it again later.';
-    sendFrame(socket, { type: 'problem', code: 'telemetry_unavailable', detail });
+    sendProblem(socket, { code: 'telemetry_unavailable', detail });
   };
   const { tenant, swarm, device } = held;
   const sending = deps.sendTelemetry({ tenant, swarm, device, receivedAt: deps.now(), batch });

@@ -2,20 +2,20 @@
 // transaction or not at all. It knows SQL and no rule; the rules are in core/. Over node:sqlite it is the simulator's store.
 
 import { assert } from '../../core/assert.ts';
-import { actorName, type Moment } from '../../core/envelope.ts';
+import { actorName } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
-import { idSource } from '../../core/ids.ts';
-import { chain, GENESIS, type Origin, originName, type StoredEvent } from '../../core/journal/event.ts';
+import { type IdSource, idSource } from '../../core/ids.ts';
+import { chain, GENESIS, originName, type StoredEvent } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
 import { eventBodyBytesMax } from '../../core/limits.ts';
-import { err, type Result } from '../../core/result.ts';
+import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide } from '../../core/swarm/decide.ts';
 import { type Draft, openDraft } from '../../core/swarm/draft.ts';
 import { type Effect, react } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
-import type { Answer, Execute, Executed } from '../../core/swarm/service.ts';
+import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
@@ -24,7 +24,7 @@ import { type RowCache, STATEMENTS, sqlRead } from './swarm-read.ts';
 export interface SwarmStoreDeps {
   /** Milliseconds since the epoch; the store makes it never run backwards. */
   now(): number;
-  /** `n` fresh random bytes; one draw per command. */
+  /** `n` fresh random bytes; one draw per transaction. */
   entropy(n: number): Uint8Array;
 }
 
@@ -59,6 +59,15 @@ export interface SwarmStore {
 
 interface EventRow extends Omit<StoredEvent, 'previous'> {}
 
+/** What the commands of one transaction share. */
+interface Transaction {
+  readonly at: number;
+  readonly ids: IdSource;
+  readonly guard: LedgerGuard;
+  readonly appended: StoredEvent[];
+  told: boolean;
+}
+
 const APPEND = `INSERT INTO journal (seq, hash, type, version, at, actor, subject, command, trace, body)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
@@ -79,6 +88,8 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   // Small rows that nearly every command reads stay parsed between transactions: there is no other writer.
   const cached = new Map<string, Rows[Kind] | null>();
   const dirty = new Map<string, { kind: Kind; id: string }>();
+  /** Keys of cached rows that go when the transaction is over. */
+  const passing = new Set<string>();
   let written = 0;
   const write = (query: string, ...bindings: Parameters<Sql['run']>[1][]): void => {
     written++;
@@ -86,7 +97,11 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   };
   const cache: RowCache = {
     get: (kind, id) => cached.get(`${kind}/${id}`),
-    set: (kind, id, row) => void cached.set(`${kind}/${id}`, row),
+    set(kind, id, row) {
+      const key = `${kind}/${id}`;
+      cached.set(key, row);
+      if (!KEPT.has(kind) || row === null) passing.add(key);
+    },
     flush() {
       for (const [key, { kind, id }] of dirty) write(STATEMENTS[kind].put, id, JSON.stringify(cached.get(key)));
       dirty.clear();
@@ -101,25 +116,14 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     return originText;
   }
 
-  function append(draft: Draft, moment: Moment, origin: string, appended: StoredEvent[]): void {
+  function append({ moment, events }: Draft, origin: string, appended: StoredEvent[]): void {
     const context = { at: moment.at, actor: actorName(moment.actor), command: moment.commandId, trace: moment.trace };
-    for (const said of draft.events) {
+    for (const said of events) {
       const event = chain(origin, head.hash, head.seq + 1, said, context);
       assert(event.body.length <= eventBodyBytesMax, 'an event stays within its limit [P15]');
-      write(
-        APPEND,
-        event.seq,
-        event.hash,
-        event.type,
-        event.version,
-        event.at,
-        event.actor,
-        event.subject,
-        event.command,
-        event.trace,
-        event.body,
-      );
-      head = { seq: event.seq, hash: event.hash };
+      const { seq, hash, type, version, at, actor, subject, command, trace, body } = event;
+      write(APPEND, seq, hash, type, version, at, actor, subject, command, trace, body);
+      head = { seq, hash };
       appended.push(event);
     }
   }
@@ -136,57 +140,52 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     else write('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), at);
   }
 
-  function one(execute: Execute, guard: LedgerGuard, appended: StoredEvent[]): { executed: Executed; told: boolean } {
-    const { command, remember } = execute;
-    const digest = remember ? sha256(canonical(command)) : '';
-    if (remember) {
-      const known = first(
-        sql.all<{ digest: string; answer: string }>('SELECT digest, answer FROM answer WHERE id = ?', execute.id),
-      );
-      if (known) {
-        const result: Result<Answer, Rejection> =
-          known.digest === digest
-            ? (JSON.parse(known.answer) as Result<Answer, Rejection>)
-            : err({ code: 'idempotency_key_reused' }); // our own text
-        return { executed: { result, replayed: true }, told: false };
-      }
+  /** The answer that was given under this id before, if any: nothing happens now. */
+  function answered(id: string, digest: string): Executed | null {
+    const known = first(
+      sql.all<{ digest: string; answer: string }>('SELECT digest, answer FROM answer WHERE id = ?', id),
+    );
+    if (!known) return null;
+    if (known.digest !== digest) return { result: err({ code: 'idempotency_key_reused' }), replayed: true };
+    return { result: JSON.parse(known.answer) as Executed['result'], replayed: true }; // our own text
+  }
+
+  /** Writes what a decision said: events, rows, effects. */
+  function commit(draft: Draft, transaction: Transaction): void {
+    const created = draft.events[0];
+    const name =
+      created?.type === 'swarm.created'
+        ? originName({ tenant: created.body.tenant, swarm: created.body.swarm })
+        : origin();
+    assert(name !== null, 'a swarm is created first');
+    transaction.guard.watch(draft, read);
+    append(draft, name, transaction.appended);
+    for (const [key, { kind, id, row }] of draft.rows) {
+      cached.set(key, row);
+      if (!KEPT.has(kind)) passing.add(key);
+      dirty.set(key, { kind, id });
+      if (kind === 'webhook') read.forget();
     }
-    clock = Math.max(clock, deps.now());
-    const moment: Moment = {
-      at: clock,
-      actor: execute.actor,
-      ids: idSource(clock, deps.entropy(10)),
-      commandId: execute.id,
-      trace: execute.trace ?? null,
-    };
-    const draft = openDraft(read, moment);
+    for (const event of draft.events)
+      for (const effect of react(draft, event)) {
+        keep(effect, transaction.at);
+        transaction.told = true;
+      }
+  }
+
+  function one({ id, actor, trace, command, remember }: Execute, transaction: Transaction): Executed {
+    const digest = remember ? fingerprint(command) : '';
+    const known = remember ? answered(id, digest) : null;
+    if (known) return known;
+    const { at, ids } = transaction;
+    const draft = openDraft(read, { at, actor, ids, commandId: id, trace: trace ?? null });
     const decided = decide(draft, command, head.seq + 1);
-    let told = false;
-    if (decided.ok && draft.events.length > 0) {
-      const first = draft.events[0];
-      const from: Origin | null =
-        first?.type === 'swarm.created' ? { tenant: first.body.tenant, swarm: first.body.swarm } : null;
-      const origin_ = from ? originName(from) : origin();
-      assert(origin_ !== null, 'a swarm is created first');
-      guard.watch(draft, read);
-      append(draft, moment, origin_, appended);
-      for (const [key, { kind, id, row }] of draft.rows) {
-        cached.set(key, row);
-        dirty.set(key, { kind, id });
-        if (kind === 'webhook') read.forget();
-      }
-      for (const event of draft.events)
-        for (const effect of react(draft, event)) {
-          keep(effect, moment.at);
-          told = true;
-        }
-    }
-    const result: Result<Answer, Rejection> = decided.ok
+    if (decided.ok && draft.events.length > 0) commit(draft, transaction);
+    const result: Executed['result'] = decided.ok
       ? { ok: true, value: { id: decided.value, view: answerView(draft, command, decided.value) } }
       : err(decided.error);
-    if (remember)
-      write('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', execute.id, digest, JSON.stringify(result));
-    return { executed: { result, replayed: false }, told };
+    if (remember) write('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', id, digest, JSON.stringify(result));
+    return { result, replayed: false };
   }
 
   return {
@@ -196,20 +195,16 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     executeMany(commands) {
       if (haltedBecause !== null) return nothing(commands.map(() => refusal('swarm_halted')));
       const before = { head, clock };
-      const appended: StoredEvent[] = [];
       written = 0;
       try {
         return sql.transaction(() => {
-          const guard = new LedgerGuard();
-          const answers = commands.map((command) => one(command, guard, appended));
+          clock = Math.max(clock, deps.now());
+          const ids = idSource(clock, deps.entropy(10));
+          const transaction: Transaction = { at: clock, ids, guard: new LedgerGuard(), appended: [], told: false };
+          const executed = commands.map((command) => one(command, transaction));
           cache.flush();
-          guard.check();
-          return {
-            executed: answers.map(({ executed }) => executed),
-            events: appended,
-            told: answers.some(({ told }) => told),
-            written,
-          };
+          transaction.guard.check();
+          return { executed, events: transaction.appended, told: transaction.told, written };
         });
       } catch (error) {
         head = before.head;
@@ -221,7 +216,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
         if (error instanceof BooksBroken) halt(error.message);
         throw error;
       } finally {
-        forgetLarge(cached);
+        if (cached.size > keptMax) cached.clear();
+        else for (const key of passing) cached.delete(key);
+        passing.clear();
       }
     },
     events(from, limit) {
@@ -252,15 +249,18 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   }
 }
 
+/** What tells a command from another under the same id: a small one itself, a large one's hash. */
+function fingerprint(command: Execute['command']): string {
+  const text = canonical(command);
+  return text.length <= fingerprintCharsMax ? text : sha256(text);
+}
+/** Hashing costs more than storing so much. */
+const fingerprintCharsMax = 256;
+
 /** Kinds whose rows are small and hot. */
-const KEPT: readonly string[] = ['swarm', 'account', 'presence', 'route', 'key'] satisfies Kind[];
+const KEPT: ReadonlySet<Kind> = new Set<Kind>(['swarm', 'account', 'presence', 'route', 'key']);
 /** Rows kept between transactions, a few MB at most. */
 const keptMax = 4_000;
-
-function forgetLarge(cached: Map<string, unknown>): void {
-  if (cached.size > keptMax) cached.clear();
-  else for (const key of cached.keys()) if (!KEPT.includes(key.slice(0, key.indexOf('/')))) cached.delete(key);
-}
 
 function refusal(code: Rejection['code']): Executed {
   return { result: err({ code }), replayed: false };

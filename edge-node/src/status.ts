@@ -11,7 +11,7 @@ import type { LinkStatus } from './link/link.ts';
 
 /** A fact that is not committed by then, though the device is connected, is a reason to look. */
 export const staleFactMs = 60_000;
-/** The file is written at most so often. */
+/** What changes with the work is written at most so often. */
 const writeMsMin = 1_000;
 
 const runtimeStatus = z.object({
@@ -57,14 +57,14 @@ export function createStatusFile(home: string, clock: Clock): StatusFile {
       // A full disk. The database and the lock still tell what matters.
     }
   };
-  const change = (part: Partial<RuntimeStatus>) => {
+  const change = (part: Partial<RuntimeStatus>, isUrgent = false) => {
     status = { ...status, ...part };
     const waitMs = writtenAt + writeMsMin - clock.monotonic();
-    if (waitMs <= 0) write();
+    if (isUrgent || waitMs <= 0) write();
     else cancel ??= clock.after(waitMs, write);
   };
   return {
-    link: ({ state, since, lastProblem }) => change({ link: state, linkSince: since, lastProblem }),
+    link: ({ state, since, lastProblem }) => change({ link: state, linkSince: since, lastProblem }, true), // as rare as the back-off makes it
     committed: (at) => change({ lastCommittedAt: at }),
     running: (count) => {
       if (count !== status.running) change({ running: count });

@@ -84,7 +84,7 @@ export function createAuth(deps: AuthDeps) {
       updateAge: sessionRenewMs / 1_000,
       additionalFields: { tenantId: { type: 'string', required: true, input: false } },
     },
-    verification: { storeIdentifier: 'plain' },
+    verification: { storeIdentifier: 'hashed' },
     databaseHooks: {
       session: { create: { before: async (session) => ({ data: await withTenant(session, db) }) } },
     },

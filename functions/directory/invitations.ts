@@ -1,5 +1,5 @@
 // Invitations: a place in a tenant, offered to an e-mail address, for seven days. What takes it is a token that only its
-// receiver has; the address alone proves nothing, because signing up does not verify it. Taking one: join.ts.
+// receiver and its maker have; the address alone proves nothing, because signing up does not verify it. Taking one: join.ts.
 
 import { randomBytes } from 'node:crypto';
 import { and, asc, eq, gt, ne, sql } from 'drizzle-orm';

@@ -64,7 +64,7 @@ export type JoinRejection =
 
 /**
  * Takes an invitation for someone who has no user yet: makes the user, without a tenant of their own, and logs them in. The
- * token came by mail, so the address counts as verified.
+ * address does not count as verified: who made the invitation has the token too.
  * @param input `{ token, password }`, not yet checked
  */
 export async function joinByInvitation(
@@ -98,7 +98,7 @@ export async function joinByInvitation(
     const name = email.slice(0, email.indexOf('@'));
     try {
       await db.batch([
-        db.insert(users).values({ id: userId, name, email, emailVerified: true, ...times }),
+        db.insert(users).values({ id: userId, name, email, ...times }),
         db.insert(accounts).values({ ...account, password: hashPassword(password), ...times }),
         ...taking(invitation, userId, directory),
       ]);

@@ -7,7 +7,7 @@ const problems = (body: unknown) => {
 };
 
 test.each(['https://hooks.example.com/in?token=1', 'http://example.com:8080', 'http://127.0.0.1:9999/here'])(
-  '[WEBHOOK-WIRE-1] %s has the form of an address',
+  '[WANT-1] %s has the form of an address',
   (url) => {
     expect(problems({ url, events: ['task.*', '*', 'task.succeeded'], description: 'mine' })).toEqual([]);
   },
@@ -22,18 +22,18 @@ test.each([
   'https://example.com/#part',
   `https://example.com/${'a'.repeat(2_048)}`,
   7,
-])('[WEBHOOK-WIRE-1] %s is no address', (url) => {
+])('[WANT-1] %s is no address', (url) => {
   expect(problems({ url, events: ['*'] })).toEqual(['url']);
 });
 
 test.each([[[]], [['task.']], [['*.task']], [['task.**']], [['a b']], [['']], [Array.from({ length: 51 }, () => '*')]])(
-  '[WEBHOOK-WIRE-1] the events %j are a problem',
+  '[WANT-1] the events %j are a problem',
   (events) => {
     expect(problems({ url: 'https://example.com', events })[0]).toMatch(/^events/);
   },
 );
 
-test('[WEBHOOK-WIRE-2] a pattern wants its own type, or what stands under its prefix', () => {
+test('[WANT-2] a pattern wants its own type, or what stands under its prefix', () => {
   const wanted = ['task.succeeded', 'mission.*'];
   expect(
     ['task.succeeded', 'task.succeeded.x', 'mission.started', 'mission', 'missions.x'].map((type) =>

@@ -104,16 +104,18 @@ test('[DIRECTORY-32] the last owner can neither step down nor leave', async () =
   expect(await removeMember({ ...change, memberId: bob.id, actor: { userId: bob.id } }, directory)).toEqual(lastOwner);
 });
 
-test('[DIRECTORY-32] owners who demote or remove each other at once leave one owner', async () => {
+test('[DIRECTORY-32] owners who demote each other, step down or leave at once leave one owner', async () => {
   const tenantId = ada.tenant.id;
   const bob = await joined('bob@example.com', 'owner');
   const [a, b] = [ada.user.id, bob.id];
-  for (let round = 0; round < 10; round++) {
+  const both: ((memberId: UserId, other: UserId) => Promise<unknown>)[] = [
+    (memberId, other) => changeRole({ tenantId, memberId, role: 'viewer', actor: { userId: other } }, directory),
+    (memberId) => changeRole({ tenantId, memberId, role: 'viewer', actor: { userId: memberId } }, directory),
+    (memberId) => removeMember({ tenantId, memberId, actor: { userId: memberId } }, directory),
+  ];
+  for (const change of both) {
     await d1.prepare(`UPDATE members SET role = 'owner' WHERE tenant_id = ?`).bind(tenantId).run();
-    await Promise.all([
-      changeRole({ tenantId, memberId: b, role: 'viewer', actor: { userId: a } }, directory),
-      changeRole({ tenantId, memberId: a, role: 'viewer', actor: { userId: b } }, directory),
-    ]);
+    await Promise.all([change(a, b), change(b, a)]);
     const owners = d1
       .prepare(`SELECT count(*) AS n FROM members WHERE tenant_id = ? AND role = 'owner'`)
       .bind(tenantId);
@@ -124,6 +126,7 @@ test('[DIRECTORY-32] owners who demote or remove each other at once leave one ow
 test('[DIRECTORY-33] a removed member’s sessions in the tenant end, those elsewhere do not', async () => {
   const bob = await signedUp(directory, 'bob@example.com', 'Bob Ltd');
   const carl = await joined('carl@example.com', 'operator');
+  directory.clock += 1;
   const invited = await createInvitation(
     { email: 'carl@example.com', role: 'viewer' },
     { tenantId: bob.tenant.id, actor: key },
@@ -276,6 +279,27 @@ test('[DIRECTORY-36] an invitation that expired, was revoked or was replaced is 
   const list = await listInvitations(ada.tenant.id, {}, directory);
   expect(list.ok && list.value.data.map(({ status }) => status).toSorted()).toEqual(['expired', 'revoked', 'revoked']);
   expect(await rowCounts()).toMatchObject({ users: 1, members: 1, accounts: 1 });
+});
+
+test('[DIRECTORY-36] an invitation that ends while it is being taken leaves nothing behind', async () => {
+  const bob = await signedUp(directory, 'bob@example.com', 'Bob Ltd');
+  const from = { tenantId: ada.tenant.id, actor: key };
+  for (const email of ['bob@example.com', 'new@example.com']) {
+    const made = await createInvitation({ email, role: 'viewer' }, from, directory);
+    if (!made.ok) throw new Error('refused');
+    const before = await rowCounts();
+    let looks = 0;
+    // The first look finds it open, every later one finds it expired.
+    const ending = { ...directory, now: () => directory.clock + (looks++ === 0 ? 0 : invitationMs) };
+    const { token } = made.value;
+    const known = email === 'bob@example.com';
+    const result = await (known
+      ? acceptInvitation(token, bob.user, ending)
+      : joinByInvitation({ token, password }, {}, ending));
+    expect(result).toEqual({ ok: false, error: { code: 'invitation_invalid' } });
+    expect(looks).toBeGreaterThan(1);
+    expect(await rowCounts()).toEqual(before);
+  }
 });
 
 test('[DIRECTORY-37] who may invite, and whom', async () => {

@@ -136,6 +136,9 @@ test('[DIRECTORY-15] attempts that arrive at once are counted one by one', async
   const codes = (await Promise.all(tries)).map((result) => (result.ok ? 'ok' : result.error.code));
   expect(codes.filter((code) => code === 'invalid_credentials')).toHaveLength(10);
   expect(codes.filter((code) => code === 'too_many_attempts')).toHaveLength(4);
+  // What the pair's counter refused counts neither against the person nor against the network.
+  const { results } = await d1.prepare('SELECT count FROM attempts ORDER BY count').all<{ count: number }>();
+  expect(results.map(({ count }) => count)).toEqual([10, 10, 14]);
 });
 
 test('[DIRECTORY-15] a log-in forgives what was mistyped before it', async () => {

@@ -6,7 +6,7 @@ import { didFromPublicKey } from '../../core/devices/did.ts';
 import { squadName } from '../../core/devices/port.ts';
 import { type DeviceId, newId, type OrderId, type SwarmId, type TenantId } from '../../core/ids.ts';
 import { canonical } from '../../core/json.ts';
-import { type Order, type SquadFrame, SUBPROTOCOL } from '../../core/wire/device.ts';
+import { type Order, type SquadFrame, SUBPROTOCOL, squadFrame } from '../../core/wire/device.ts';
 import type { SquadObject } from '../../durable-objects/squad/squad.ts';
 import { type SwarmScript, scriptOf } from './fixtures/squad-worker.ts';
 
@@ -109,7 +109,8 @@ export class Line {
         return JSON.stringify({ type: 'closed', ...this.closed });
       return this.#received.shift();
     });
-    const frame = JSON.parse(text) as SquadFrame;
+    // Whatever a squad sends is a frame of the protocol.
+    const frame = text.startsWith('{"type":"closed"') ? { type: 'closed' } : squadFrame.parse(JSON.parse(text));
     if (frame.type !== type) throw new Error(`expected ${type}, got ${text}`);
     return frame as Extract<SquadFrame, { type: T }>;
   }

@@ -7,7 +7,7 @@ import { type Diagnostic, diagnosticSchema, readLines, withoutFolder } from './c
 import { binProgram, manifestOf, packageProgram } from './check/find-program.ts';
 import { type Program, type ProgramResult, runProgram } from './check/run-program.ts';
 import { scriptSteps } from './check/script-steps.ts';
-import { jsonBudget } from './json-budget.ts';
+import { jsonBudget, jsonBytes } from './json-budget.ts';
 import { checkMsMax, outputBytesMax, pathLengthMax } from './limits.ts';
 import { defineOperation, type OperationContext, OperationFailure } from './operation.ts';
 
@@ -148,7 +148,7 @@ function addTool(check: Check, job: Job, result: ProgramResult, folder: string):
 }
 
 function addDiagnostics(check: Check, found: readonly Diagnostic[]): void {
-  const budget = jsonBudget(outputBytesMax - Buffer.byteLength(JSON.stringify(check)) - 100);
+  const budget = jsonBudget(outputBytesMax - jsonBytes(check) - 100);
   for (const severity of ['error', 'warning', 'info'] as const) {
     const group = found.filter((diagnostic) => diagnostic.severity === severity);
     check.totals[`${severity}s`] = group.length;

@@ -2,7 +2,7 @@
 // followed and inner scopes seen, but types are not known, so members are matched by name.
 
 import { z } from 'zod';
-import { type JsonBudget, jsonBudget } from './json-budget.ts';
+import { type JsonBudget, jsonBudget, jsonBytes } from './json-budget.ts';
 import { outputBytesMax, pathLengthMax } from './limits.ts';
 import { defineOperation, type OperationContext } from './operation.ts';
 import { eachSourceText, findSourceFiles, type SourceTree, skippedSchema } from './source/source-files.ts';
@@ -71,7 +71,7 @@ export const codeLocate = defineOperation({
       symbol: z
         .string()
         .max(200)
-        .regex(/^[\p{ID_Start}$_#][\p{ID_Continue}$]*(?:\.[\p{ID_Start}$_#][\p{ID_Continue}$]*)*$/u)
+        .regex(/^[\p{L}$_#][\p{L}\p{N}$_]*(?:\.[\p{L}$_#][\p{L}\p{N}$_]*)*$/u)
         .optional()
         .describe('a name, or Class.method; either this or mostReferenced'),
       mostReferenced: z.int().min(1).max(200).optional().describe('how many symbols; either this or symbol'),
@@ -85,10 +85,11 @@ export const codeLocate = defineOperation({
   leaseMs: 120_000,
   async run(input, context): Promise<Locations> {
     const tree = await findSourceFiles(input.path, context);
+    const budget = jsonBudget(outputBytesMax - summaryBytes - jsonBytes(input.path));
     const found =
       input.symbol === undefined
-        ? await rank(tree, input.mostReferenced ?? 10, context)
-        : await locate(tree, input.symbol, context);
+        ? await rank(tree, input.mostReferenced ?? 10, budget, context)
+        : await locate(tree, input.symbol, budget, context);
     context.progress(1);
     return { path: input.path, method, ...found, skipped: tree.skipped };
   },
@@ -97,9 +98,9 @@ export const codeLocate = defineOperation({
 type Found = Omit<Locations, 'path' | 'method' | 'skipped'>;
 
 /** Room for everything beside the rows. */
-const summaryBytes = 6_000;
+const summaryBytes = 3_000;
 
-async function locate(tree: SourceTree, symbol: string, context: OperationContext): Promise<Found> {
+async function locate(tree: SourceTree, symbol: string, budget: JsonBudget, context: OperationContext): Promise<Found> {
   const search = symbolSearch(symbol, paths(tree));
   const name = symbol.slice(symbol.lastIndexOf('.') + 1);
   // A file that passes on all of another may be between the symbol and its use without naming it.
@@ -108,7 +109,6 @@ async function locate(tree: SourceTree, symbol: string, context: OperationContex
     search.add(path, text, symbols),
   );
   const { definitions, references } = search.finish();
-  const budget = jsonBudget(outputBytesMax - summaryBytes);
   const shownDefinitions = fitting(definitions, budget);
   const shownReferences = fitting(references, budget);
   const all = definitions.length + references.length;
@@ -121,12 +121,12 @@ async function locate(tree: SourceTree, symbol: string, context: OperationContex
   };
 }
 
-async function rank(tree: SourceTree, most: number, context: OperationContext): Promise<Found> {
+async function rank(tree: SourceTree, most: number, budget: JsonBudget, context: OperationContext): Promise<Found> {
   const counter = referenceCount(paths(tree));
   const everything = () => true;
   const filesRead = await eachFileSymbols(tree, context, everything, (path, _, symbols) => counter.add(path, symbols));
   const ranked = counter.finish(most);
-  const shown = fitting(ranked, jsonBudget(outputBytesMax - summaryBytes));
+  const shown = fitting(ranked, budget);
   const references = ranked.reduce((sum, symbol) => sum + symbol.references, 0);
   return {
     mostReferenced: shown,

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { Declaration } from './declarations/declaration.ts';
 import { declarationReaders } from './declarations/readers.ts';
-import { type JsonBudget, jsonBudget } from './json-budget.ts';
+import { type JsonBudget, jsonBudget, jsonBytes } from './json-budget.ts';
 import { outputBytesMax, pathLengthMax } from './limits.ts';
 import { defineOperation } from './operation.ts';
 import {
@@ -22,7 +22,7 @@ const declarationSchema = z.strictObject({
   kind: z.string().describe('function, class, method, interface, type, constant, re-export and the like'),
   name: z.string(),
   line: z.int().positive(),
-  signature: z.string().describe('the declaration without its body, on one line'),
+  signature: z.string().optional().describe('the declaration without its body, on one line'),
   exported: z.boolean().describe('whether other files can use it'),
 });
 
@@ -51,7 +51,16 @@ type Outline = z.infer<typeof outlineSchema>;
 type OutlineFile = z.infer<typeof fileSchema>;
 
 /** Room for the totals, languages and counts beside the list of files. */
-const summaryBytes = 8_000;
+const summaryBytes = 4_000;
+
+/** Less would leave no room for files beside a summary and a long path. */
+const resultBytesMin = 16_000;
+
+/** What of the declarations the caller wants to see. */
+interface Shown {
+  readonly exportedOnly: boolean;
+  readonly signatures: boolean;
+}
 
 /** `code.outline`: languages, files, lines and exported declarations of a granted folder or file. */
 export const codeOutline = defineOperation({
@@ -61,6 +70,13 @@ export const codeOutline = defineOperation({
   input: z.strictObject({
     path: z.string().min(1).max(pathLengthMax).describe('a granted folder or file'),
     exportedOnly: z.boolean().optional().describe('true unless said otherwise: leave out what other files cannot use'),
+    signatures: z.boolean().optional().describe('true unless said otherwise: show declarations with their signature'),
+    resultBytesMax: z
+      .int()
+      .min(resultBytesMin)
+      .max(outputBytesMax)
+      .optional()
+      .describe('keep the result under so many bytes of JSON; 200000 unless said'),
   }),
   output: outlineSchema,
   priceMicro: 2_000,
@@ -68,9 +84,10 @@ export const codeOutline = defineOperation({
   async run(input, context): Promise<Outline> {
     const tree = await findSourceFiles(input.path, context);
     const outline = emptyOutline(input.path, tree.skipped);
-    const budget = jsonBudget(outputBytesMax - summaryBytes - Buffer.byteLength(JSON.stringify(input.path)));
+    const budget = jsonBudget((input.resultBytesMax ?? outputBytesMax) - summaryBytes - jsonBytes(input.path));
+    const shown = { exportedOnly: input.exportedOnly ?? true, signatures: input.signatures ?? true };
     await eachSourceText(tree, context, async (file, text) => {
-      addFile(outline, await outlineFile(file, text, tree.skipped), input.exportedOnly ?? true, budget);
+      addFile(outline, await outlineFile(file, text, tree.skipped), shown, budget);
     });
     outline.languages.sort((a, b) => b.lines - a.lines || (a.name < b.name ? -1 : 1));
     context.progress(1);
@@ -114,8 +131,12 @@ function withoutColumn({ kind, name, line, signature, exported }: Declaration): 
   return { kind, name, line, signature, exported };
 }
 
+function withoutSignature({ signature: _, ...declaration }: OutlineFile['declarations'][number]) {
+  return declaration;
+}
+
 /** Adds one file to the totals, and to the list as far as it fits. */
-function addFile(outline: Outline, file: OutlineFile, exportedOnly: boolean, budget: JsonBudget): void {
+function addFile(outline: Outline, file: OutlineFile, { exportedOnly, signatures }: Shown, budget: JsonBudget): void {
   const exported = file.declarations.filter((declaration) => declaration.exported);
   outline.totals.files += 1;
   outline.totals.lines += file.lines;
@@ -128,7 +149,8 @@ function addFile(outline: Outline, file: OutlineFile, exportedOnly: boolean, bud
   }
   language.files += 1;
   language.lines += file.lines;
-  const shown = { ...file, declarations: exportedOnly ? exported : file.declarations };
+  const wanted = exportedOnly ? exported : file.declarations;
+  const shown = { ...file, declarations: signatures ? wanted : wanted.map(withoutSignature) };
   const bare = { ...file, declarations: [] };
   if (budget.take(shown)) outline.files.push(shown);
   else {

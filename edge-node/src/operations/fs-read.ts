@@ -1,7 +1,8 @@
 // fs.read: a piece of a granted file, as text or as bytes. It reads regular files only, and never writes.
 
 import { z } from 'zod';
-import { pathLengthMax, readBytesMax } from './limits.ts';
+import { jsonBytes } from './json-budget.ts';
+import { outputBytesMax, pathLengthMax, readBytesMax } from './limits.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { openGranted, readRange } from './source/source-files.ts';
 
@@ -23,7 +24,8 @@ type Read = z.infer<typeof readSchema>;
 export const fsRead = defineOperation({
   name: 'fs.read',
   version: '1.0.0',
-  summary: 'Reads up to 256 kB of a file in a granted folder, as UTF-8 text or base64.',
+  summary:
+    'Reads up to 256 kB of a file in a granted folder, as UTF-8 text or base64; fewer when the result would be large.',
   input: z.strictObject({
     path: z.string().min(1).max(pathLengthMax).describe('a granted file'),
     encoding: z
@@ -31,7 +33,12 @@ export const fsRead = defineOperation({
       .optional()
       .describe('when it is not said: utf8 for text, base64 for anything else'),
     offset: z.int().nonnegative().optional().describe('in bytes; 0 unless said'),
-    limit: z.int().min(1).max(readBytesMax).optional().describe('in bytes; 262144 unless said'),
+    limit: z
+      .int()
+      .min(1)
+      .max(readBytesMax)
+      .optional()
+      .describe('in bytes; 262144 unless said; fewer are read when the result would be over 200 kB'),
   }),
   output: readSchema,
   priceMicro: 100,
@@ -42,39 +49,52 @@ export const fsRead = defineOperation({
     await using file = await openGranted(input.path, context);
     const { size } = await file.stat();
     if (offset > size) throw new OperationFailure('offset_beyond_end', `the file has ${size} bytes`);
-    const limit = Math.min(input.limit ?? readBytesMax, size - offset);
-    const bytes = await readRange(file, offset, limit);
+    const bytes = await readRange(file, offset, Math.min(input.limit ?? readBytesMax, size - offset));
     context.progress(1);
-    const text = input.encoding === 'base64' ? null : textOf(bytes, offset + bytes.length < size);
+    const room = outputBytesMax - jsonBytes(input.path) - summaryBytes;
+    const text = textOf(bytes, offset + bytes.length < size);
     if (text === null && input.encoding === 'utf8') {
       throw new OperationFailure('not_text', 'this piece of the file is not UTF-8 text; ask for base64');
     }
-    const used = text === null ? bytes.length : text.bytes;
-    const next = offset + used;
-    return {
-      path: input.path,
-      encoding: text === null ? 'base64' : 'utf8',
-      content: text === null ? Buffer.from(bytes).toString('base64') : text.content,
-      binary: text === null && textOf(bytes, offset + bytes.length < size) === null,
-      offset,
-      bytes: used,
-      size,
-      nextOffset: next < size && used > 0 ? next : null,
-    };
+    const piece = text === null || input.encoding === 'base64' ? fittingBytes(bytes, room) : fittingText(text, room);
+    const next = offset + piece.bytes;
+    const ends = next >= size || piece.bytes === 0;
+    return { path: input.path, ...piece, binary: text === null, offset, size, nextOffset: ends ? null : next };
   },
 });
 
-/** The bytes as text, up to the last whole character when the file goes on; null when they are not text. */
-function textOf(bytes: Uint8Array, goesOn: boolean): { content: string; bytes: number } | null {
+/** Room for everything beside the content and the path. */
+const summaryBytes = 300;
+
+type Piece = Pick<Read, 'encoding' | 'content' | 'bytes'>;
+
+function fittingBytes(bytes: Uint8Array, room: number): Piece {
+  // Base64 writes three bytes with four signs.
+  const part = bytes.subarray(0, Math.floor(room / 4) * 3);
+  return { encoding: 'base64', content: Buffer.from(part).toString('base64'), bytes: part.length };
+}
+
+/** The start of a text whose JSON fits: line breaks and quotes take two bytes there, control signs six. */
+function fittingText(text: Uint8Array, room: number): Piece {
+  let part = text;
+  for (;;) {
+    const content = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(part);
+    const bytes = jsonBytes(content);
+    if (bytes <= room) return { encoding: 'utf8', content, bytes: part.length };
+    const shorter = text.subarray(0, Math.floor((part.length * room) / bytes) - 1);
+    part = shorter.subarray(0, wholeCharacters(shorter));
+  }
+}
+
+/** The bytes that are text, up to the last whole character when the file goes on; null when they are not text. */
+function textOf(bytes: Uint8Array, goesOn: boolean): Uint8Array | null {
   // A file with a zero byte is binary by the rule that git and grep use.
   if (bytes.includes(0)) return null;
   const whole = goesOn ? bytes.subarray(0, wholeCharacters(bytes)) : bytes;
   if (whole.length === 0 && bytes.length > 0) return null;
   try {
-    return {
-      content: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(whole),
-      bytes: whole.length,
-    };
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(whole);
+    return whole;
   } catch {
     return null; // Not UTF-8, or the offset stands inside a character: either way these bytes are no text.
   }

@@ -1,7 +1,7 @@
 // Every limit of the device's operations, with its reason. The whole edge node is to stay under 100 MB resident, and a
 // result must fit into one frame beside its envelope.
 
-/** The JSON of one result, in bytes: under the 256 kB an event may carry in line, with room for the envelope. */
+/** The JSON of one result, in bytes: under what a task's result may take in the journal (224 KiB), with some room. */
 export const outputBytesMax = 200_000;
 
 /** A source file larger than this is generated, data or vendored, and is left out. */
@@ -25,8 +25,8 @@ export const folderDepthMax = 40;
 /** How long one call reads and parses files; what is left after it is counted as skipped. */
 export const sourceMsMax = 90_000;
 
-/** Text given in the input, in UTF-16 units: a task's body is at most 1 MiB and this leaves room for escapes. */
-export const textLengthMax = 400_000;
+/** Text given in the input, in UTF-16 units: a task's input is at most 192 KiB, so nothing longer arrives. */
+export const textLengthMax = 200_000;
 
 /** A text file read for summary or keywords, in bytes; the rest is cut and the result says so. */
 export const textFileBytesMax = 1024 * 1024;
@@ -34,7 +34,10 @@ export const textFileBytesMax = 1024 * 1024;
 /** Sentences that are ranked: ranking takes time and memory with the square of their number. */
 export const rankedSentencesMax = 400;
 
-/** Bytes `fs.read` returns at most; base64 makes a third more of it, which still fits under a frame of 900 kB. */
+/** A longer sentence is unpunctuated text or data; 20 of this length still fit into a result, in any script. */
+export const sentenceLengthMax = 1_200;
+
+/** Bytes a call of `fs.read` may ask for. It answers with fewer when their JSON would not fit into a result. */
 export const readBytesMax = 256 * 1024;
 
 /** What a checker may print before it is stopped, per stream. */

@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { rankedSentencesMax } from './limits.ts';
+import { rankedSentencesMax, sentenceLengthMax } from './limits.ts';
 import { defineOperation } from './operation.ts';
 import { type Prose, proseOf, textFields, withOneText } from './text/paragraphs.ts';
 import { sentencesOf } from './text/sentences.ts';
@@ -77,6 +77,7 @@ function weightedSentences(prose: Prose): Sentence[] {
     const opensSection = paragraph.heading !== heading;
     heading = paragraph.heading;
     for (const [index, text] of sentencesOf(paragraph.text).entries()) {
+      if (text.length > sentenceLengthMax) continue;
       const early = 3 / (1 + sentences.length / 2);
       const opening = index === 0 ? (opensSection ? 0.6 : 0.3) : 0;
       const place = paragraph.kind === 'item' ? 0.25 : 1;

@@ -10,6 +10,12 @@ export interface Paragraph {
   readonly kind: 'paragraph' | 'item';
 }
 
+// Every repetition below has a bound or cannot overlap with what follows it: the text may be anyone's, and the time must
+// not grow with the square of its length.
+
+/** A longer line is data or text without breaks; it is taken as prose without a look at its form. */
+const lineLengthMax = 4_000;
+
 const fence = /^ {0,3}(?:`{3,}(?=[^`]*$)|~{3,})/;
 const listItem = /^\s*(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?/;
 const tableRule = /^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$/;
@@ -27,6 +33,10 @@ export function markdownProse(markdown: string): Paragraph[] {
     kind = 'paragraph';
   };
   for (const block of withoutBlocks(markdown)) {
+    if (block.length > lineLengthMax) {
+      lines.push(block.trim());
+      continue;
+    }
     const line = block.replace(/^ {0,3}(?:> ?)+/, '');
     const title = /^ {0,3}#{1,6}(?:\s+(.*?))?(?:\s+#+)?\s*$/.exec(line);
     if (title !== null) {
@@ -75,6 +85,10 @@ function* withoutBlocks(markdown: string): Generator<string> {
   while (index < lines.length) {
     const line = lines[index] ?? '';
     index += 1;
+    if (line.length > lineLengthMax) {
+      yield line;
+      continue;
+    }
     const opening = fence.exec(line.replace(/^\s*(?:>\s?|[-*+]\s+|\d+[.)]\s+)*/, ''))?.[0].trim();
     if (opening !== undefined) {
       const closes = new RegExp(`^[\\s>]*${opening[0] === '~' ? '~' : '`'}{${opening.length},}\\s*$`);
@@ -94,8 +108,12 @@ function* withoutBlocks(markdown: string): Generator<string> {
   }
 }
 
-const codeSpan = /(?<!`)(`+)(?!`)([\s\S]*?[^`])\1(?!`)/g;
-const emphasis = /(\*{1,3}|_{1,3}|~~)(?=\S)([\s\S]*?\S)\1(?![\p{L}\p{N}])/gu;
+const codeSpan = /(?<!`)(`{1,8})(?!`)([\s\S]{0,400}?[^`])\1(?!`)/g;
+const emphasis = /(\*{1,3}|_{1,3}|~~)(?=\S)([\s\S]{0,600}?\S)\1(?![\p{L}\p{N}])/gu;
+const target = String.raw`\([^()\n]{0,400}(?:\([^()\n]{0,100}\)[^()\n]{0,200})?\)|\[[^\]\n]{0,200}\]`;
+const badge = new RegExp(String.raw`\[!\[[^\]\n]{0,200}\](?:${target})\](?:${target})?`, 'g');
+const image = new RegExp(String.raw`!\[[^\]\n]{0,200}\](?:${target})?`, 'g');
+const link = new RegExp(String.raw`\[([^\]]{0,600})\](?:${target})`, 'g');
 
 /** Text without the marks of inline Markdown: links become their label, images nothing, code its content. */
 function plainText(text: string): string {
@@ -107,13 +125,13 @@ function plainText(text: string): string {
     return `\uE000${codes.length - 1}\uE001`;
   });
   const linked = withoutCode
-    .replace(/\[!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])\](?:\([^)]*\)|\[[^\]]*\])?/g, ' ') // a badge: an image in a link
-    .replace(/!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?/g, ' ')
-    .replace(/\[\^[^\]]+\]/g, '')
-    .replace(/\[([^\]]*)\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\]]*\])/g, '$1')
+    .replace(badge, ' ')
+    .replace(image, ' ')
+    .replace(/\[\^[^\]\n]{1,100}\]/g, '')
+    .replace(link, '$1')
     .replace(/<(?:https?:|mailto:)([^>\s]+)>/g, '$1')
-    .replace(/<\/?[a-z][^<>]*>/gi, '')
-    .replace(/(?<=^|\s):[a-z][\w+-]*:(?=\s|$)/g, ''); // an emoji by name
+    .replace(/<\/?[a-z][^<>]{0,1000}>/gi, '')
+    .replace(/(?<=^|\s):[a-z][\w+-]{0,40}:(?=\s|$)/g, ''); // an emoji by name
   return withoutEmphasis(linked)
     .replace(/\\([!-/:-@[-`{-~])/g, '$1')
     .replace(/\uE000(\d+)\uE001/g, (_, index: string) => codes[Number(index)] ?? '')

@@ -58,7 +58,7 @@ async function textFile(path: string, context: OperationContext): Promise<{ text
 
 function looksLikeMarkdown(text: string, path: string | undefined): boolean {
   if (path !== undefined) return /\.(?:md|mdx|markdown)$/i.test(path);
-  return /^ {0,3}(?:#{1,6}\s|```|~~~|[-*+]\s+\S.*\n {0,3}[-*+]\s)|\[[^\]\n]+\]\([^)\n]+\)/m.test(text);
+  return /^ {0,3}(?:#{1,6}\s|```|~~~|[-*+] \S.*\n {0,3}[-*+] )|\[[^\]\n]{1,200}\]\([^)\n]{1,400}\)/m.test(text);
 }
 
 /** Paragraphs of plain text: parted by empty lines, or line by line when there are none. */

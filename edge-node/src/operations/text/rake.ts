@@ -20,20 +20,22 @@ interface Candidate {
 
 const phraseWordsMax = 3;
 
+/** A longer phrase holds a word that is none: a key, a digest, data. */
+const phraseLengthMax = 80;
+
 /** The key phrases of some paragraphs, best first; equal scores in alphabetical order. */
 export function keyPhrases(paragraphs: readonly string[], most: number): KeyPhrase[] {
   const candidates = new Map<string, Candidate>();
   for (const paragraph of paragraphs) for (const run of runsOf(paragraph)) addCandidates(paragraph, run, candidates);
   const wordScores = scoreWords(candidates);
-  return [...candidates.values()]
+  const phrases = [...candidates.values()]
     .map(({ phrase, keys, count }) => {
       const sum = keys.reduce((total, key) => total + (wordScores.get(key) ?? 0), 0);
       // The root keeps a phrase of three from beating one word merely by being three.
       return { phrase, count, score: Math.round(1000 * (sum / Math.sqrt(keys.length)) * Math.log2(1 + count)) / 1000 };
     })
-    .sort((a, b) => b.score - a.score || (a.phrase < b.phrase ? -1 : 1))
-    .filter(notInside())
-    .slice(0, most);
+    .sort((a, b) => b.score - a.score || (a.phrase < b.phrase ? -1 : 1));
+  return best(phrases, most);
 }
 
 /** Runs of meaningful words with nothing but spaces or hyphens between them. */
@@ -63,11 +65,13 @@ function addCandidates(paragraph: string, run: readonly Word[], candidates: Map<
     const first = words[0];
     const last = words.at(-1);
     if (first === undefined || last === undefined) continue;
+    const phrase = paragraph.slice(first.start, last.start + last.text.length);
+    if (phrase.length > phraseLengthMax) continue;
     const keys = words.map((word) => word.key);
     const key = keys.join(' ');
     const known = candidates.get(key);
     if (known !== undefined) known.count += 1;
-    else candidates.set(key, { phrase: paragraph.slice(first.start, last.start + last.text.length), keys, count: 1 });
+    else candidates.set(key, { phrase, keys, count: 1 });
   }
 }
 
@@ -84,13 +88,16 @@ function scoreWords(candidates: ReadonlyMap<string, Candidate>): Map<string, num
   return new Map([...frequency].map(([key, times]) => [key, ((degree.get(key) ?? 0) / times) * Math.log2(1 + times)]));
 }
 
-/** Refuses a phrase whose words all stand in a better one. */
-function notInside(): (phrase: KeyPhrase) => boolean {
-  const taken: string[] = [];
-  return ({ phrase }) => {
-    const key = ` ${phrase.toLowerCase()} `;
-    if (taken.some((better) => better.includes(key))) return false;
-    taken.push(key);
-    return true;
-  };
+/** The first phrases, those left out whose words all stand in a better one. */
+function best(phrases: readonly KeyPhrase[], most: number): KeyPhrase[] {
+  const taken: KeyPhrase[] = [];
+  const keys: string[] = [];
+  for (const phrase of phrases) {
+    if (taken.length >= most) break;
+    const key = ` ${phrase.phrase.toLowerCase()} `;
+    if (keys.some((better) => better.includes(key))) continue;
+    keys.push(key);
+    taken.push(phrase);
+  }
+  return taken;
 }

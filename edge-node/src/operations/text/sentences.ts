@@ -14,7 +14,8 @@ export function sentencesOf(paragraph: string): string[] {
   const spans: { start: number; end: number }[] = [];
   for (const { segment, index } of segmenter.segment(paragraph)) {
     const last = spans.at(-1);
-    const before = last === undefined ? '' : paragraph.slice(last.start, last.end);
+    // An abbreviation is short: looking further back would make the time grow with the square of the text.
+    const before = last === undefined ? '' : paragraph.slice(Math.max(last.start, last.end - 24), last.end);
     const joins = last !== undefined && (goesOn.test(before) || /^\p{Ll}/u.test(segment));
     if (joins) last.end = index + segment.length;
     else spans.push({ start: index, end: index + segment.length });
