@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { canonical } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import { type EnrolledDevice, enrolledDevice } from '../../core/wire/enrollment.ts';
+import { enrolledDevice } from '../../core/wire/enrollment.ts';
 import { openHome } from './home.ts';
-import { type Enrolment, openIdentity, readEnrolment, writeEnrolment } from './identity.ts';
+import { type Enrolment, enrolment, openIdentity, readEnrolment, writeEnrolment } from './identity.ts';
 
 export interface EnrolRequest {
   readonly home: string;
@@ -37,8 +37,8 @@ export async function enrolDevice<E>(
   const idempotencyKey = createHash('sha256').update(`${identity.did}\n${token}`).digest('hex');
   const answer = await post({ token, did: identity.did, proof, name }, idempotencyKey);
   if (!answer.ok) return err({ code: 'refused', cause: answer.error });
-  const device: EnrolledDevice = enrolledDevice.parse(answer.value);
-  const enrolment = { ...device, name };
-  writeEnrolment(request.home, enrolment);
-  return ok(enrolment);
+  const enrolled = enrolment.safeParse({ ...enrolledDevice.safeParse(answer.value).data, name });
+  if (!enrolled.success) return err({ code: 'answer_invalid' });
+  writeEnrolment(request.home, enrolled.data);
+  return ok(enrolled.data);
 }

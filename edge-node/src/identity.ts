@@ -18,7 +18,10 @@ export interface Identity {
 }
 
 /** What enrolment left behind, as it stands in device.json. */
-export const enrolment = enrolledDevice.extend({ name: z.string().min(1).max(100) });
+export const enrolment = enrolledDevice.extend({
+  name: z.string().min(1).max(100),
+  connectUrl: z.url({ protocol: /^(wss?|https?)$/ }),
+});
 export type Enrolment = z.infer<typeof enrolment>;
 
 /** The key in this home; made now when there is none. */

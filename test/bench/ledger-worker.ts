@@ -1,8 +1,8 @@
 // The Worker of the `ledger` benchmark: Starling's store, and the same rows written by bare statements, in two objects of
 // one workerd. Timed from outside: a Worker's own clock stands still while it computes.
 
-import { randomBytes } from 'node:crypto';
 import { DurableObject } from 'cloudflare:workers';
+import { randomBytes } from 'node:crypto';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { durableSql, type Sql } from '../../durable-objects/sql-port.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
@@ -23,7 +23,13 @@ export class StarlingLedger extends DurableObject {
         Array.from({ length: batch }, () => ({
           id: `bench:${this.#n++}`,
           actor: system,
-          command: { type: 'PostTransfer', debit: 'tenant', credit: `team/${this.#n % 10}`, amountMicro: 1, reference: 'bench' } as const,
+          command: {
+            type: 'PostTransfer',
+            debit: 'tenant',
+            credit: `team/${this.#n % 10}`,
+            amountMicro: 1,
+            reference: 'bench',
+          } as const,
           remember: true,
         })),
       );
@@ -40,7 +46,15 @@ export class StarlingLedger extends DurableObject {
       {
         id: 'create',
         actor: system,
-        command: { type: 'CreateSwarm', tenant: 'tnt_bench', swarm: 'swm_bench', name: 'main', publicKey: '', key: 'key_bench', supplyMicro: 1e15 },
+        command: {
+          type: 'CreateSwarm',
+          tenant: 'tnt_bench',
+          swarm: 'swm_bench',
+          name: 'main',
+          publicKey: '',
+          key: 'key_bench',
+          supplyMicro: 1e15,
+        },
         remember: false,
       },
     ]);
@@ -71,7 +85,11 @@ export class BareLedger extends DurableObject {
     for (let i = 0; i < batch; i++) {
       const n = ++this.#n;
       const put = (table: string, id: string, body: string) =>
-        sql.run(`INSERT INTO ${table} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`, id, body);
+        sql.run(
+          `INSERT INTO ${table} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`,
+          id,
+          body,
+        );
       sql.run(
         'INSERT INTO journal (seq, hash, type, version, at, actor, subject, command, trace, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
         n,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
 import { benchPostgres } from './postgres.ts';
-import { median, type Measure } from './report.ts';
+import { type Measure, median } from './report.ts';
 
 const ROUNDS = 5;
 
@@ -22,17 +22,19 @@ export async function ledger(): Promise<Measure[]> {
     external: ['cloudflare:*', 'node:*'],
     outfile,
   });
-  const miniflare = new Miniflare(convertV4MiniflareOptions({
-    log: new Log(LogLevel.ERROR),
-    modules: [{ type: 'ESModule', path: 'worker.js', contents: await readFile(outfile, 'utf8') }],
-    compatibilityDate: '2026-10-01',
-    compatibilityFlags: ['nodejs_compat'],
-    durableObjects: {
-      STARLING: { className: 'StarlingLedger', useSQLite: true },
-      BARE: { className: 'BareLedger', useSQLite: true },
-    },
-    durableObjectsPersist: join(folder, 'objects'),
-  }));
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      log: new Log(LogLevel.ERROR),
+      modules: [{ type: 'ESModule', path: 'worker.js', contents: await readFile(outfile, 'utf8') }],
+      compatibilityDate: '2026-10-01',
+      compatibilityFlags: ['nodejs_compat'],
+      durableObjects: {
+        STARLING: { className: 'StarlingLedger', useSQLite: true },
+        BARE: { className: 'BareLedger', useSQLite: true },
+      },
+      durableObjectsPersist: join(folder, 'objects'),
+    }),
+  );
   try {
     const url = await miniflare.ready;
     const batched = await compare(url, 20_000, 100);
@@ -83,6 +85,11 @@ async function perSecond(url: URL, which: string, n: number, batch: number): Pro
   return n / ((performance.now() - start) / 1_000);
 }
 
-function measure(what: string, { ours, ratio }: { ours: number; ratio: number }, against: string, goal: number): Measure {
+function measure(
+  what: string,
+  { ours, ratio }: { ours: number; ratio: number },
+  against: string,
+  goal: number,
+): Measure {
   return { bench: 'ledger', measure: what, value: ours, unit: 'transfers/s', against, ratio, goal, met: ratio >= goal };
 }

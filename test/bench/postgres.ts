@@ -38,10 +38,17 @@ export async function benchPostgres(): Promise<{ perSecond: number; clients: num
   const folder = mkdtempSync(join(tmpdir(), 'starling-postgres-'));
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
-  const as = { ...user, cwd: folder, env: { PATH: process.env.PATH, PGHOST: folder, PGDATABASE: 'postgres', PGUSER: 'postgres' } };
+  const as = {
+    ...user,
+    cwd: folder,
+    env: { PATH: process.env.PATH, PGHOST: folder, PGDATABASE: 'postgres', PGUSER: 'postgres' },
+  };
   const run = promisify(execFile);
   await run(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=trust'], as);
-  const server = spawn(join(bin, 'postgres'), ['-D', data, '-k', folder, '-c', 'listen_addresses='], { ...as, stdio: 'ignore' });
+  const server = spawn(join(bin, 'postgres'), ['-D', data, '-k', folder, '-c', 'listen_addresses='], {
+    ...as,
+    stdio: 'ignore',
+  });
   try {
     await untilReady(bin, as);
     writeFileSync(join(folder, 'schema.sql'), SCHEMA, { mode: 0o644 });
@@ -49,7 +56,11 @@ export async function benchPostgres(): Promise<{ perSecond: number; clients: num
     const bench = async (name: string, script: string, clients: number): Promise<number> => {
       const file = join(folder, name);
       writeFileSync(file, script, { mode: 0o644 });
-      const { stdout } = await run(join(bin, 'pgbench'), ['-n', '-M', 'prepared', '-c', `${clients}`, '-j', '2', '-T', `${SECONDS}`, '-f', file], as);
+      const { stdout } = await run(
+        join(bin, 'pgbench'),
+        ['-n', '-M', 'prepared', '-c', `${clients}`, '-j', '2', '-T', `${SECONDS}`, '-f', file],
+        as,
+      );
       return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
     };
     const single = await bench('single.sql', '\\set to random(1, 10)\nSELECT move(:to);\n', CLIENTS);
@@ -86,7 +97,8 @@ function findPostgres(): string | null {
 function postgresUser(): { uid?: number; gid?: number } | null {
   if (userInfo().uid !== 0) return {};
   try {
-    const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    const id = (flag: string) =>
+      Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
     return { uid: id('-u'), gid: id('-g') };
   } catch {
     return null;

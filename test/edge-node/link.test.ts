@@ -101,6 +101,14 @@ describe('the first connection', () => {
     });
   });
 
+  test('does not sign a challenge that is for another host', async () => {
+    device.enrol(squad.url.replace('127.0.0.1', 'localhost'));
+    const node = await start();
+    await squad.until(() => squad.connections >= 2);
+    expect(node.isConnected()).toBe(false);
+    expect(squad.frames).toEqual([]);
+  });
+
   test('passes telemetry on, and only while connected', async () => {
     const node = await start();
     expect(node.telemetry({ records: [] })).toBe(false);
@@ -293,19 +301,22 @@ describe('a connection that fails', () => {
     await squad.until(() => squad.connections === 2);
   });
 
-  test('that never says anything after it opens is left in time', async () => {
+  test('that does not open, or opens and says nothing, is left in time', async () => {
     const sockets: Socket[] = [];
-    const mute = createServer((socket) => sockets.push(socket));
+    const mute = createServer((socket) => sockets.push(socket.on('error', () => {})));
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
     const address = mute.address();
     device.enrol(`ws://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`);
-    await start();
+    const clock = createFakeClock();
+    await start({ clock });
     await squad.until(() => sockets.length === 1);
-    expect(readDeviceStatus(device.home, Date.now())).toMatchObject({ health: 'red', runtime: { link: 'connecting' } });
+    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({ health: 'red', runtime: { link: 'connecting' } });
+    await clock.advance(10_001);
+    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({ runtime: { link: 'waiting', lastProblem: 'the socket did not open in time' } });
+    await clock.advance(backoffMsMin);
+    await squad.until(() => sockets.length === 2, 'another connection');
     for (const socket of sockets) socket.destroy();
-    await squad.until(() => sockets.length > 1, 'another connection');
-    mute.close();
-    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => mute.close(resolve));
   });
 });
 

@@ -52,8 +52,6 @@ export interface TestSquad {
   stop(): Promise<void>;
 }
 
-const audience = 'squad-of-a-test';
-
 export async function startTestSquad(identity: {
   device: string;
   did: string;
@@ -67,6 +65,7 @@ export async function startTestSquad(identity: {
   await new Promise<void>((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
   let socket: WebSocket | null = null;
+  const audience = `127.0.0.1:${port}`;
   const pending = new Map<string, Order>();
   const squad: TestSquad = {
     url: `ws://127.0.0.1:${port}/v1/devices/connect`,

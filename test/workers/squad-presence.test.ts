@@ -1,7 +1,10 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { patrolMs, reportTriesMax, silentMsMax } from '../../durable-objects/squad/squad-limits.ts';
+import { prove } from '../../durable-objects/squad/prove.ts';
+import type { Attachment, Socket } from '../../durable-objects/squad/socket.ts';
+import { patrolMs, reportTriesMax, silentMsMax, swarmCallMs } from '../../durable-objects/squad/squad-limits.ts';
 import {
+  AUDIENCE,
   aDevice,
   again,
   anOrder,
@@ -9,6 +12,7 @@ import {
   connect,
   dial,
   eventually,
+  id,
   type Place,
   proof,
   someFacts,
@@ -110,6 +114,48 @@ describe('presence', () => {
     await eventually(async () => (await rows(place)).reports === 0);
     expect(await rows(place)).toEqual({ connections: 0, reports: 0, parked: 0 });
     expect(place.script.present.size).toBe(0);
+  });
+
+  it('an admission that comes too late is taken back', async () => {
+    vi.useFakeTimers();
+    const device = aDevice(aSquad());
+    let answer: (value: unknown) => void = () => undefined;
+    const told: string[] = [];
+    let held = {
+      phase: 'challenged',
+      tenant: id('tnt'),
+      swarm: id('swm'),
+      device: device.id,
+      audience: AUDIENCE,
+      connection: 'c1',
+      nonce: 'n1',
+      since: Date.now(),
+    } as Attachment;
+    const socket = {
+      readyState: 1,
+      serializeAttachment: (value: Attachment) => {
+        held = value;
+      },
+      deserializeAttachment: () => held,
+    } as unknown as Socket;
+    // This step alone, with a swarm that hangs: the real wait is longer than a test may be.
+    const proving = prove(proof(device, 'n1'), held, socket, {
+      store: { openConnection: () => told.push('open'), dropConnection: () => told.push('drop') },
+      swarm: { admitDevice: () => new Promise((done) => (answer = done as typeof answer)) },
+      now: () => Date.now(),
+      sockets: () => [socket],
+      reportLefts: async () => undefined,
+      dismiss: (_socket, reason) => told.push(`dismiss ${reason}`),
+      admitted: () => told.push('admitted'),
+      hasLeft: (_device, connection) => told.push(`left ${connection}`),
+      fault: () => undefined,
+    });
+    await vi.advanceTimersByTimeAsync(swarmCallMs);
+    await proving;
+    expect(told).toEqual(['open', 'dismiss busy']);
+    answer({ ok: true, value: { epoch: 1, seq: 0, now: 0 } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(['open', 'dismiss busy', 'left c1']);
   });
 
   it('a device that is expelled is closed 4403 and its orders are gone', async () => {

@@ -173,7 +173,7 @@ export function proof(device: TestDevice, nonce: string, options: ProofOptions =
   const { audience = AUDIENCE, did = device.did, key = device.privateKey, epoch = 0, seq = 0 } = options;
   const text = canonical({ protocol: SUBPROTOCOL, audience, device: options.device ?? device.id, nonce });
   const signature = sign(null, Buffer.from(text), key).toString('base64url');
-  return { type: 'prove', did, signature, epoch, seq };
+  return { type: 'prove' as const, did, signature, epoch, seq };
 }
 
 /** A device that is in. */

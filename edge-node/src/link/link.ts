@@ -7,6 +7,9 @@ import { createBackoff, healthyMs } from './backoff.ts';
 import { createSession, type Session, type SessionDeps } from './session.ts';
 import type { OpenSocket, Socket, SocketEnd } from './socket.ts';
 
+/** A socket that has not opened by then will not. */
+const openMsMax = 10_000;
+
 /** What a person may see of the link. */
 export interface LinkStatus {
   readonly state: 'connecting' | 'live' | 'waiting' | 'stopped';
@@ -53,6 +56,7 @@ export function startLink(options: LinkOptions, deps: LinkDeps): Link {
     const mine: { session: Session | null } = { session: null };
     const opened = deps.openSocket(options.url, options.credential, {
       opened() {
+        cancelWait();
         if (socket !== opened || stopped) return;
         mine.session = createSession(opened, {
           ...deps,
@@ -73,10 +77,12 @@ export function startLink(options: LinkOptions, deps: LinkDeps): Link {
       ended(end) {
         mine.session?.ended();
         if (socket !== opened || stopped) return;
+        cancelWait();
         ended(end);
       },
     });
     socket = opened;
+    cancelWait = clock.after(openMsMax, () => opened.terminate('the socket did not open in time'));
   };
 
   const ended = (end: SocketEnd) => {

@@ -30,6 +30,8 @@ const nonceChars = { least: 16, most: 300 };
 export interface SessionIdentity {
   readonly device: string;
   readonly did: string;
+  /** The host that this device calls: a challenge for another one is not signed. */
+  readonly audience: string;
   /** Ed25519 over UTF-8 text, base64url. */
   sign(text: string): string;
 }
@@ -135,6 +137,8 @@ function challenged(talk: Conversation, { nonce, audience }: Frame<'challenge'>)
   if (nonce.length < nonceChars.least || nonce.length > nonceChars.most)
     return wrong('the nonce is too short or too long');
   const { device, did, sign } = deps.identity;
+  // Whoever passes the challenge of another host on, to use the answer there, gets none.
+  if (audience !== deps.identity.audience) return wrong('the challenge is for another host than the one that was called');
   const text: ChallengeText = { protocol: SUBPROTOCOL, audience, device, nonce };
   socket.send(JSON.stringify({ type: 'prove', did, signature: sign(canonical(text)), ...deps.outbox.claim() }));
   talk.phase = 'welcome';

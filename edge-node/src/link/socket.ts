@@ -29,14 +29,12 @@ export interface Socket {
 
 export type OpenSocket = (url: string, credential: string, events: SocketEvents) => Socket;
 
-const handshakeMsMax = 10_000;
 const goodbyeMsMax = 1_000;
 
 /** Opens a socket to the device's squad. Errors come as `ended`. */
 export const openSocket: OpenSocket = (url, credential, events) => {
   const socket = new WebSocket(url, [SUBPROTOCOL], {
     headers: { authorization: `Bearer ${credential}` },
-    handshakeTimeout: handshakeMsMax,
     maxPayload: frameBytesMax,
     perMessageDeflate: false,
     followRedirects: false,

@@ -29,7 +29,7 @@ export const sourceMsMax = 90_000;
 export const textLengthMax = 200_000;
 
 /** A text file read for summary or keywords, in bytes; the rest is cut and the result says so. */
-export const textFileBytesMax = 1024 * 1024;
+export const textFileBytesMax = 512 * 1024;
 
 /** Sentences that are ranked: ranking takes time and memory with the square of their number. */
 export const rankedSentencesMax = 400;

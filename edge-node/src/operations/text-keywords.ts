@@ -12,7 +12,7 @@ export const keywordsSchema = z.strictObject({
   keywords: z
     .array(z.strictObject({ phrase: z.string(), score: z.number(), count: z.int().positive() }))
     .describe('best first; each as it first stands in the text'),
-  truncated: z.boolean().describe('whether the file was longer than 1 MiB and cut there'),
+  truncated: z.boolean().describe('whether the file was longer than 512 KiB and cut there'),
 });
 
 type Keywords = z.infer<typeof keywordsSchema>;

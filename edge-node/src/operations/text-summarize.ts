@@ -17,7 +17,7 @@ export const summarySchema = z.strictObject({
   sentences: z.array(z.string()).describe('in the order of the text'),
   sentencesInText: z.int().nonnegative(),
   sentencesRanked: z.int().nonnegative().describe('fewer than in the text when it is longer than can be ranked'),
-  truncated: z.boolean().describe('whether the file was longer than 1 MiB and cut there'),
+  truncated: z.boolean().describe('whether the file was longer than 512 KiB and cut there'),
 });
 
 type Summary = z.infer<typeof summarySchema>;

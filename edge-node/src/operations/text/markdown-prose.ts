@@ -109,7 +109,7 @@ function* withoutBlocks(markdown: string): Generator<string> {
 }
 
 const codeSpan = /(?<!`)(`{1,8})(?!`)([\s\S]{0,400}?[^`])\1(?!`)/g;
-const emphasis = /(\*{1,3}|_{1,3}|~~)(?=\S)([\s\S]{0,600}?\S)\1(?![\p{L}\p{N}])/gu;
+const emphasis = /(\*{1,3}|~~|(?<![\p{L}\p{N}_])_{1,3})(?=\S)([\s\S]{0,600}?\S)\1(?![\p{L}\p{N}])/gu;
 const target = String.raw`\([^()\n]{0,400}(?:\([^()\n]{0,100}\)[^()\n]{0,200})?\)|\[[^\]\n]{0,200}\]`;
 const badge = new RegExp(String.raw`\[!\[[^\]\n]{0,200}\](?:${target})\](?:${target})?`, 'g');
 const image = new RegExp(String.raw`!\[[^\]\n]{0,200}\](?:${target})?`, 'g');
@@ -129,7 +129,7 @@ function plainText(text: string): string {
     .replace(image, ' ')
     .replace(/\[\^[^\]\n]{1,100}\]/g, '')
     .replace(link, '$1')
-    .replace(/<(?:https?:|mailto:)([^>\s]+)>/g, '$1')
+    .replace(/<((?:https?|mailto):[^<>\s]{1,400})>/g, '$1')
     .replace(/<\/?[a-z][^<>]{0,1000}>/gi, '')
     .replace(/(?<=^|\s):[a-z][\w+-]{0,40}:(?=\s|$)/g, ''); // an emoji by name
   return withoutEmphasis(linked)
@@ -142,11 +142,6 @@ function plainText(text: string): string {
 /** Takes off the marks of emphasis, one layer at a time; three layers are as many as people nest. */
 function withoutEmphasis(text: string): string {
   let plain = text;
-  for (let layer = 0; layer < 3; layer += 1) {
-    plain = plain.replace(emphasis, (whole, mark: string, inner: string, at: number, all: string) =>
-      // An underscore inside a word, as in snake_case, is no mark.
-      mark.startsWith('_') && /[\p{L}\p{N}]/u.test(all[at - 1] ?? '') ? whole : inner,
-    );
-  }
+  for (let layer = 0; layer < 3; layer += 1) plain = plain.replace(emphasis, '$2');
   return plain;
 }

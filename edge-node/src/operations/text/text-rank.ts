@@ -2,7 +2,7 @@
 // LexRank (Erkan and Radev, 2004): cosine of tf-idf vectors, each sentence a document; with a prior by position, as in a
 // personalized PageRank, because authors say what matters first.
 
-import { wordsOf } from './words.ts';
+import { stemOf, wordsOf } from './words.ts';
 
 /** A sentence to rank; `weight` is its prior, above nought. */
 export interface RankedInput {
@@ -14,7 +14,7 @@ export interface RankedInput {
 type Vector = ReadonlyMap<string, number>;
 
 /** How much of a score comes from neighbours; the rest is the prior. Lower than the web's 0.85: authors open with what matters. */
-const damping = 0.75;
+const damping = 0.6;
 const iterationsMax = 60;
 const settled = 1e-6;
 
@@ -52,7 +52,8 @@ function vectorsOf(sentences: readonly string[]): Vector[] {
   const counts = sentences.map((sentence) => {
     const words = new Map<string, number>();
     for (const word of wordsOf(sentence)) {
-      if (word.meaningful) words.set(word.key, (words.get(word.key) ?? 0) + 1);
+      const stem = stemOf(word.key);
+      if (word.meaningful) words.set(stem, (words.get(stem) ?? 0) + 1);
     }
     return words;
   });

@@ -28,6 +28,11 @@ export function wordsOf(text: string): Word[] {
   return words;
 }
 
+/** The form by which plurals and their singular are one, where an `s` makes the difference. */
+export function stemOf(key: string): string {
+  return key.length > 3 && /[^s']s$/.test(key) ? key.slice(0, -1) : key;
+}
+
 function isMeaningful(key: string): boolean {
   if (stopWords.has(key) || !/\p{L}/u.test(key)) return false;
   // A single letter says nothing; a single character of a script of words or syllables may be a word.

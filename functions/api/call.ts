@@ -1,0 +1,137 @@
+// One request on its way to a swarm and back: what a route may ask, and how it answers.
+
+import { assert } from '../../core/assert.ts';
+import { canonical, type Json, type JsonObject } from '../../core/json.ts';
+import { eventBodyBytesMax } from '../../core/limits.ts';
+import { err, type Result } from '../../core/result.ts';
+import type { SwarmCommand } from '../../core/swarm/commands.ts';
+import type { Answer, Query, SwarmService } from '../../core/swarm/service.ts';
+import type { SwarmId } from '../../core/ids.ts';
+import type { ApiDeps } from './deps.ts';
+import type { Caller } from './middleware/authenticate.ts';
+import type { Frame } from './middleware/frame.ts';
+import type { CommandId } from './middleware/idempotency.ts';
+import { isOverloaded, isPassing, problemResponse } from './middleware/problem.ts';
+import type { RateLimiter } from './middleware/rate-limit.ts';
+import type { Refusal } from './problems.ts';
+
+/** A request to an open route: nobody has said who they are. */
+export interface OpenCall {
+  readonly request: Request;
+  readonly frame: Frame;
+  readonly deps: ApiDeps;
+  readonly limiters: Readonly<Record<'caller' | 'open' | 'trigger', RateLimiter>>;
+}
+
+/** A request whose sender is known. */
+export interface Call extends OpenCall {
+  readonly caller: Caller;
+  readonly command: CommandId;
+  /** Of the body, as it arrived. */
+  readonly bodyBytes: number;
+}
+
+/** Bodies below this cannot become an event above its limit: no number of JSON grows to more than six times its text. */
+const surelyFits = eventBodyBytesMax / 8;
+/** A repeated call waits so long at least, and at most twice that. */
+const retryMs = 40;
+
+/** Executes a command as the caller, under the id of this request. The answer is the swarm's own. */
+export async function execute(command: SwarmCommand, call: Call): Promise<Result<Answer, Refusal>> {
+  const { caller, frame, bodyBytes, deps } = call;
+  if (bodyBytes > surelyFits && !isSplit(command) && canonical(command).length > eventBodyBytesMax) {
+    return err({ code: 'body_too_large', detail: 'What is asked for does not fit an event.', bytesMax: eventBodyBytesMax });
+  }
+  const { id, remember } = call.command;
+  const executed = await callSwarm(
+    caller.swarm,
+    // Only a command whose id is remembered may be sent again when nobody knows whether it arrived [P6].
+    remember,
+    (swarm) => swarm.execute({ id, remember, actor: caller.actor, trace: frame.trace, command }),
+    deps,
+  );
+  frame.replayed = executed.replayed;
+  return executed.result;
+}
+
+/** A plan becomes one event for each task, and each of them is checked by itself. */
+function isSplit(command: SwarmCommand): boolean {
+  return command.type === 'StartMission';
+}
+
+/** Reads as the caller. */
+export function read(query: Query, call: Call): Promise<Result<Json, Refusal>> {
+  const { swarm, actor } = call.caller;
+  return callSwarm(swarm, true, (service) => service.read(actor, query), call.deps);
+}
+
+/**
+ * Calls a swarm's object. A call that may be repeated is, once, when the object was moved or restarted in the middle of it
+ * [P14]; one that has too much to do is left alone.
+ * @throws the platform's fault
+ */
+export async function callSwarm<T>(
+  id: SwarmId,
+  isRepeatable: boolean,
+  work: (swarm: SwarmService) => Promise<T>,
+  deps: Pick<ApiDeps, 'swarm' | 'pause' | 'entropy'>,
+): Promise<T> {
+  try {
+    return await work(deps.swarm(id));
+  } catch (fault) {
+    if (!isRepeatable || !isPassing(fault) || isOverloaded(fault)) throw fault;
+    await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
+    return await work(deps.swarm(id));
+  }
+}
+
+/** Answers with JSON. */
+export function answer(status: number, body: Json, headers?: Readonly<Record<string, string>>): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } });
+}
+
+/** Answers with nothing: it is done. */
+export function done(): Response {
+  return new Response(null, { status: 204 });
+}
+
+/** Answers with a problem. */
+export function refuse(refusal: Refusal, { frame, deps }: OpenCall): Response {
+  return problemResponse(refusal, frame, deps);
+}
+
+/** Reads and answers with what was read. */
+export async function show(query: Query, call: Call): Promise<Response> {
+  const found = await read(query, call);
+  return found.ok ? answer(200, found.value) : refuse(found.error, call);
+}
+
+/** Executes a command and answers with what became of it; `make` adds what only the edge knows. */
+export async function perform(
+  command: SwarmCommand,
+  how: {
+    readonly status: 200 | 201 | 202 | 204;
+    /** Where the thing stands that was made: `/v1/keys/`. */
+    readonly at?: string;
+    make?(answered: { readonly id: string; readonly view: JsonObject }): JsonObject;
+  },
+  call: Call,
+): Promise<Response> {
+  const executed = await execute(command, call);
+  if (!executed.ok) return refuse(executed.error, call);
+  if (how.status === 204) return done();
+  const { id, view } = executed.value;
+  const body = how.make ? how.make({ id, view: asObject(view) }) : view;
+  return answer(how.status, body, how.at === undefined ? undefined : { location: `${how.at}${id}` });
+}
+
+/** A view that is an object; every resource's is. */
+export function asObject(view: Json): JsonObject {
+  assert(view !== null && typeof view === 'object' && !Array.isArray(view), 'a resource is shown as an object');
+  return view as JsonObject; // as was just asserted
+}
+
+/** The address at which this request reached us: scheme, host and port. */
+export function originOf({ request }: Pick<OpenCall, 'request'>): string {
+  return new URL(request.url).origin;
+}

@@ -1,0 +1,140 @@
+// Serves one request of one route: who asks, how often, what they send, and then the route itself. The order is the order of
+// precedence of the problems: a request that may not be made is not read.
+
+import type { z } from 'zod';
+import { bodyBytesMax } from '../../core/limits.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { Call, OpenCall } from './call.ts';
+import { addressOf } from '../directory/auth.ts';
+import { authenticate, refuseScope } from './middleware/authenticate.ts';
+import { escapePointer, readJson } from './middleware/body.ts';
+import { commandIdOf } from './middleware/idempotency.ts';
+import { problemResponse } from './middleware/problem.ts';
+import type { Taken } from './middleware/rate-limit.ts';
+import type { FieldError, Refusal } from './problems.ts';
+import { type Input, isParam, type Route } from './route.ts';
+
+/** Mistakes told of one request. */
+const errorsMax = 20;
+
+/** @param params the texts that stand in the path's places */
+export async function serve(route: Route, params: Readonly<Record<string, string>>, open: OpenCall): Promise<Response> {
+  const response = route.access === 'open' ? await serveOpen(route, params, open) : await serveScoped(route, params, open);
+  return response instanceof Response ? response : problemResponse(response, open.frame, open.deps);
+}
+
+type Served = Promise<Response | Refusal>;
+
+async function serveOpen(route: Extract<Route, { access: 'open' }>, params: Record<string, string>, call: OpenCall): Served {
+  if (route.limited === 'address') {
+    const refused = takeByAddress(call);
+    if (refused) return refused;
+  }
+  if (route.raw) return route.serve({ params, query: {}, body: undefined }, call);
+  const input = await readInput(route, params, call);
+  return input.ok ? route.serve(input.value.input, call) : input.error;
+}
+
+async function serveScoped(
+  route: Extract<Route, { access: 'scoped' }>,
+  params: Record<string, string>,
+  open: OpenCall,
+): Served {
+  const { request, frame, deps, limiters } = open;
+  const authenticated = await authenticate(request, deps);
+  // Guessing at tokens comes out of the guesser's bucket.
+  if (!authenticated.ok) return takeByAddress(open) ?? authenticated.error;
+  const caller = authenticated.value;
+  frame.cookies = caller.cookies;
+  const overdrawn = note(limiters.caller.take(`${caller.actor.kind}/${caller.actor.id}`), open);
+  if (overdrawn) return overdrawn;
+  const missing = route.scope === null ? null : refuseScope(caller, route.scope);
+  if (missing) return missing;
+  const command = commandIdOf(request.headers, frame.requestId);
+  if (!command.ok) return command.error;
+  const read = await readInput(route, params, open);
+  if (!read.ok) return read.error;
+  const call: Call = { ...open, caller, command: command.value, bodyBytes: read.value.bytes };
+  return route.serve(read.value.input, call);
+}
+
+/** Takes a request out of a bucket; the answer's headers will say how it stands. */
+export function note(taken: Taken, { frame }: OpenCall): Refusal | null {
+  frame.rateLimit = taken;
+  return taken.refusal;
+}
+
+/**
+ * Takes a request out of its address's bucket. Where the platform does not tell addresses (a local server) there is no
+ * bucket: one for all would let one caller lock out the rest.
+ */
+function takeByAddress(call: OpenCall): Refusal | null {
+  const address = addressOf(call.request.headers);
+  return address === null ? null : note(call.limiters.open.take(address), call);
+}
+
+/** Path, query and body, each as the route expects it, or a problem that says where not. */
+async function readInput(
+  route: Route,
+  params: Record<string, string>,
+  { request }: OpenCall,
+): Promise<Result<{ input: Input; bytes: number }, Refusal>> {
+  for (const [name, param] of Object.entries(route.params)) {
+    if (!isParam(param, params[name] ?? '')) return err({ code: param.prefix === null ? 'not_found' : param.missing });
+  }
+  const query = readQuery(route.query, request.url);
+  if (!query.ok) return query;
+  if (route.method === 'get' || route.method === 'delete') {
+    return ok({ input: { params, query: query.value, body: undefined }, bytes: 0 });
+  }
+  const read = await readJson(request, bodyBytesMax);
+  if (!read.ok) return read;
+  const { value, bytes } = read.value;
+  const body = readBody(route, value);
+  return body.ok ? ok({ input: { params, query: query.value, body: body.value }, bytes }) : body;
+}
+
+function readBody(route: Route, value: unknown): Result<unknown, Refusal> {
+  if (route.body === null) {
+    // Nothing is expected: an empty object is nothing, and anything else was meant to mean something.
+    const isNothing = value === undefined || JSON.stringify(value) === '{}';
+    return isNothing ? ok(undefined) : err(invalid([{ pointer: '', message: 'expected no body' }]));
+  }
+  if (value === undefined && !route.bodyOptional) return err(invalid([{ pointer: '', message: 'expected a JSON body' }]));
+  const parsed = route.body.schema.safeParse(value ?? {});
+  return parsed.success ? ok(parsed.data) : err(invalid(errorsOf(parsed.error)));
+}
+
+/** A parameter that is not known is refused: ignoring `at` would answer with the present to a question about the past. */
+function readQuery(schema: z.ZodObject | null, url: string): Result<unknown, Refusal> {
+  const mark = url.indexOf('?');
+  const values: Record<string, string> = {};
+  if (mark >= 0) {
+    for (const [name, value] of new URLSearchParams(url.slice(mark))) {
+      const isKnown = schema !== null && Object.hasOwn(schema.shape, name);
+      const pointer = `/${escapePointer(name)}`;
+      if (!isKnown) return err(invalid([{ pointer, message: 'this query parameter is not known here' }]));
+      if (Object.hasOwn(values, name)) return err(invalid([{ pointer, message: 'expected once' }]));
+      values[name] = value;
+    }
+  }
+  if (schema === null) return ok(values);
+  const parsed = schema.safeParse(values);
+  return parsed.success ? ok(parsed.data) : err(invalid(errorsOf(parsed.error)));
+}
+
+function invalid(errors: readonly FieldError[]): Refusal {
+  return { code: 'invalid_request', errors };
+}
+
+/** What a schema found, as places and expectations. A message never repeats what was given. */
+function errorsOf(error: z.ZodError): readonly FieldError[] {
+  return error.issues.slice(0, errorsMax).flatMap((issue): FieldError[] => {
+    const pointer = issue.path.map((part) => `/${escapePointer(String(part))}`).join('');
+    if (issue.code !== 'unrecognized_keys') return [{ pointer, message: issue.message }];
+    return issue.keys.slice(0, errorsMax).map((key) => ({
+      pointer: `${pointer}/${escapePointer(key)}`,
+      message: 'this member is not known here',
+    }));
+  });
+}

@@ -1,0 +1,103 @@
+// Receives a webhook at a trigger's address: whose address it is, what its secret is, who signed the delivery, and then the
+// one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2].
+
+import { Fault } from '../../core/assert.ts';
+import { bodyBytesMax } from '../../core/limits.ts';
+import { readToken, type TriggerClaims } from '../../core/keys/token.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { z } from 'zod';
+import type { Rejection } from '../../core/swarm/rejections.ts';
+import type { Execute, Executed, Query } from '../../core/swarm/service.ts';
+import type { Actor } from '../../core/envelope.ts';
+import type { Json } from '../../core/json.ts';
+import { genericSignature, TRIGGER_PRESETS } from '../../core/wire/triggers.ts';
+import { open } from '../secrets.ts';
+import { type DeliveryRejection, verifyDelivery } from './verify.ts';
+
+/** What a delivery started, if anything: a trigger may ask for certain events only. */
+export interface Received {
+  readonly taskId: string | null;
+  readonly missionId: string | null;
+  /** True when this delivery was taken before, and nothing happened now. */
+  readonly replayed: boolean;
+}
+
+export type ReceiveRejection =
+  | Rejection
+  | DeliveryRejection
+  | { readonly code: 'body_too_large'; readonly bytesMax: number };
+
+/** The part of the swarm that a delivery needs. */
+export interface TriggerPort {
+  read(actor: Actor, query: Query): Promise<Result<Json, Rejection>>;
+  execute(command: Execute): Promise<Executed>;
+}
+
+export interface ReceiveDeps {
+  /** The trigger's swarm; each call may be repeated. */
+  readonly swarm: TriggerPort;
+  readonly sealKey: Uint8Array;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** The raw body, or its refusal when it is longer. */
+  readBody(bytesMax: number): Promise<Result<Uint8Array, { readonly code: 'body_too_large'; readonly bytesMax: number }>>;
+}
+
+export interface DeliveryAt {
+  readonly claims: TriggerClaims;
+  readonly headers: Headers;
+  readonly trace: string;
+}
+
+const triggerSecret = z.object({
+  preset: z.enum(TRIGGER_PRESETS),
+  generic: genericSignature.nullable(),
+  sealedSecret: z.string(),
+});
+
+/** Whose address this is. An address that is not one of ours is as little found as a trigger that was deleted. */
+export function readTriggerAddress(address: string, tokenKey: Uint8Array): TriggerClaims | null {
+  const read = readToken('trg', address, tokenKey);
+  return read.ok ? read.value : null;
+}
+
+/**
+ * Takes one delivery. Nothing of the body is parsed before its signature holds.
+ * @throws Fault when the stored secret cannot be opened: the platform's key is not the one that sealed it
+ */
+export async function receiveDelivery(
+  { claims, headers, trace }: DeliveryAt,
+  deps: ReceiveDeps,
+): Promise<Result<Received, ReceiveRejection>> {
+  const trigger = claims.g;
+  const found = await deps.swarm.read({ kind: 'system', id: 'webhooks' }, { type: 'trigger-secret', id: trigger });
+  if (!found.ok) return found;
+  const { preset, generic, sealedSecret } = triggerSecret.parse(found.value);
+  const secret = open(sealedSecret, deps.sealKey, trigger);
+  if (!secret.ok) throw new Fault('the secret of a trigger cannot be opened', { retryable: false });
+  const body = await deps.readBody(bodyBytesMax);
+  if (!body.ok) return body;
+  const verified = verifyDelivery({
+    preset,
+    ...(generic === null ? {} : { generic }),
+    secret: secret.value,
+    headers,
+    body: body.value,
+    now: deps.now(),
+  });
+  if (!verified.ok) return verified;
+  const { deliveryId, eventType, payload } = verified.value;
+  const { result, replayed } = await deps.swarm.execute({
+    id: `hook:${trigger}:${deliveryId}`,
+    remember: true,
+    actor: { kind: 'trigger', id: trigger },
+    trace,
+    command: { type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
+  });
+  return result.ok ? ok({ ...startedBy(result.value.id), replayed }) : err({ ...result.error, replayed });
+}
+
+/** The id of a task or a mission; the trigger's own id when the delivery was not one that fires it. */
+function startedBy(id: string): { taskId: string | null; missionId: string | null } {
+  return { taskId: id.startsWith('tsk_') ? id : null, missionId: id.startsWith('msn_') ? id : null };
+}

@@ -1,0 +1,48 @@
+// Sends webhooks for the swarms: opens the sealed secrets, signs with them and with the swarm's own Ed25519 key, and makes
+// one attempt. When to try again, and for how long, is the swarm's to decide.
+
+import { createHmac } from 'node:crypto';
+import type { WebhookSenderPort } from '../../core/swarm/service.ts';
+import { deriveKey, open } from '../secrets.ts';
+import { type SendDeps, sendDelivery } from './send.ts';
+import { publicKeyOf } from './signing-key.ts';
+
+export interface SenderDeps extends SendDeps {
+  /** 32 bytes that seal the secrets of triggers and webhooks. */
+  readonly sealKey: Uint8Array;
+}
+
+/** What a swarm asks; `attempt` is 1 for the first try, and receivers see it. */
+type SendRequest = Parameters<WebhookSenderPort['send']>[0] & { readonly attempt?: number };
+
+/** Makes the sender that swarms call. It keeps nothing between calls. */
+export function createSender(deps: SenderDeps): WebhookSenderPort {
+  return {
+    async send({ swarm, webhook, delivery, url, sealedSecrets, body, attempt }: SendRequest) {
+      const secrets: string[] = [];
+      for (const sealed of sealedSecrets) {
+        const opened = open(sealed, deps.sealKey, webhook);
+        if (opened.ok) secrets.push(opened.value);
+      }
+      // The platform's key is not the one that sealed them: the schedule leaves time to put that right.
+      if (secrets.length === 0) return { outcome: 'retry', error: 'secret_unreadable' };
+      const sent = await sendDelivery(
+        { url, id: delivery, body, secrets, publicSigner: signerOf(swarm, deps.sealKey), attempt: attempt ?? 1 },
+        deps,
+      );
+      const { answer: _, ...outcome } = sent;
+      return outcome;
+    },
+  };
+}
+
+/** The Ed25519 key that signs a swarm's webhooks (`v1a`), as `whsk_`: always the same, and no other swarm's. */
+function signerOf(swarm: string, sealKey: Uint8Array): string {
+  const seed = createHmac('sha256', deriveKey(sealKey, 'webhook signers')).update(swarm).digest();
+  return `whsk_${seed.toString('base64')}`;
+}
+
+/** The key that receivers check `v1a` signatures with, as `whpk_`. */
+export function verifyingKeyOf(swarm: string, sealKey: Uint8Array): string {
+  return publicKeyOf(signerOf(swarm, sealKey));
+}

@@ -1,0 +1,63 @@
+// The first mission: this repository, looked at by the device that stands in it. Its plan is made from the folders that are
+// there; everything in it is done by operations that need no model and no network.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MissionRequest, PlanTask } from '../core/missions/commands.ts';
+
+/** Folders outlined at the most: each is a task of its own, and they run in parallel. */
+const foldersMax = 12;
+const LEFT_OUT = new Set(['node_modules', 'dist', 'build', 'coverage']);
+
+/** The folders of a repository that may hold code, sorted by name. */
+export function foldersOf(root: string): string[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && !LEFT_OUT.has(entry.name))
+    .map(({ name }) => name)
+    .sort()
+    .slice(0, foldersMax);
+}
+
+/**
+ * Outlines each folder and finds the most used symbols of the whole, summarises the README, and puts a report together when
+ * all of that is done.
+ * @param root an absolute path that the device may read
+ */
+export function firstMission(root: string): MissionRequest {
+  const folders = foldersOf(root);
+  const tasks: PlanTask[] = folders.map((folder) => ({
+    key: `outline-${keyOf(folder)}`,
+    operation: 'code.outline',
+    input: { path: join(root, folder), resultBytesMax: 16_000 },
+  }));
+  tasks.push({ key: 'symbols', operation: 'code.locate', input: { path: root, mostReferenced: 12 } });
+  const readme = join(root, 'README.md');
+  const hasReadme = existsSync(readme);
+  if (hasReadme) tasks.push({ key: 'readme', operation: 'text.summarize', input: { path: readme, sentences: 3 } });
+  const rows = folders.map((folder) => {
+    const total = (name: string) => ({ $result: `outline-${keyOf(folder)}`, path: `/totals/${name}` });
+    return {
+      folder,
+      files: total('files'),
+      lines: total('lines'),
+      declarations: total('declarations'),
+      exported: total('exported'),
+    };
+  });
+  const sections = [
+    ...(hasReadme ? [{ heading: 'What it says it is', body: { $result: 'readme' } }] : []),
+    { heading: 'What it is made of', body: rows },
+    { heading: 'What is used most', body: { $result: 'symbols' } },
+  ];
+  tasks.push({
+    key: 'report',
+    operation: 'report.assemble',
+    input: { title: 'The repository that this platform stands in', sections },
+    after: tasks.map(({ key }) => key),
+  });
+  return { name: 'first mission', plan: { tasks } };
+}
+
+function keyOf(folder: string): string {
+  return folder.replace(/[^A-Za-z0-9._-]/g, '_');
+}
