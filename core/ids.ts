@@ -61,12 +61,16 @@ export function newId<P extends IdPrefix>(prefix: P, at: number, entropy: Uint8A
 /** The ids that one command may need, made from its time and entropy, each one the last plus one. */
 export interface IdSource {
   next<P extends IdPrefix>(prefix: P): Id<P>;
+  /** True when this source has made the id: then nobody else has, and no table holds it yet. */
+  made(id: string): boolean;
 }
 
 /** @param entropy 10 bytes from the shell's random source, one draw per command */
 export function idSource(at: number, entropy: Uint8Array): IdSource {
   const bytes = entropy.slice(0, 10);
+  const made = new Set<string>();
   return {
+    made: (id) => made.has(id),
     next(prefix) {
       const id = newId(prefix, at, bytes);
       for (let i = bytes.length - 1; i >= 0; i--) {
@@ -74,6 +78,7 @@ export function idSource(at: number, entropy: Uint8Array): IdSource {
         bytes[i] = byte;
         if (byte !== 0) break;
       }
+      made.add(id);
       return id;
     },
   };

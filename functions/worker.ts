@@ -10,7 +10,7 @@ import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
 import { type NewSwarm, openDirectory } from './directory/directory.ts';
 import { deriveKey } from './secrets.ts';
-import { handleQueue } from './telemetry/queue.ts';
+import { handleQueue } from './telemetry/handle-queue.ts';
 import { createSender } from './webhooks/sender.ts';
 
 export { SquadObject } from '../durable-objects/squad/squad.ts';

@@ -45,7 +45,14 @@ function attemptView(attempt: Attempt): TaskView['attempts'][number] {
   };
 }
 
-/** RFC 3339 UTC with milliseconds. */
+let lastAt = Number.NaN;
+let lastText = '';
+
+/** RFC 3339 UTC with milliseconds. The rows of one transaction share their time: the last text is kept. */
 export function timeText(at: number): string {
-  return new Date(at).toISOString();
+  if (at !== lastAt) {
+    lastText = new Date(at).toISOString();
+    lastAt = at;
+  }
+  return lastText;
 }

@@ -46,12 +46,12 @@ export function readRow<K extends Kind>(sql: Sql, kind: K, id: string): Rows[K] 
   return stored ? (JSON.parse(stored.body) as Rows[K]) : null;
 }
 
-/** The port of decisions over SQLite. `forget` drops what it remembers of webhooks: every command asks for them. */
+/** The port of decisions over SQLite. An id that `isNew` is in no table yet. `forget` drops what it remembers of webhooks: every command asks for them. */
 export interface SqlRead extends Read {
   forget(): void;
 }
 
-export function sqlRead(sql: Sql, cache: RowCache): SqlRead {
+export function sqlRead(sql: Sql, cache: RowCache, isNew: (id: string) => boolean): SqlRead {
   let webhooks: readonly Webhook[] | null = null;
   const bodies = <T>(query: string, ...bindings: (string | number)[]): T[] => {
     cache.flush();
@@ -62,7 +62,7 @@ export function sqlRead(sql: Sql, cache: RowCache): SqlRead {
       const known = cache.get(kind, id);
       // The cache keeps rows under the kind they belong to.
       if (known !== undefined) return known as Rows[K] | null;
-      const row = readRow(sql, kind, id);
+      const row = isNew(id) ? null : readRow(sql, kind, id);
       cache.set(kind, id, row);
       return row;
     },

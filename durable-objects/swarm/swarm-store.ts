@@ -59,11 +59,18 @@ export interface SwarmStore {
 
 interface EventRow extends Omit<StoredEvent, 'previous'> {}
 
+interface Known {
+  readonly digest: string;
+  readonly answer: string;
+}
+
 /** What the commands of one transaction share. */
 interface Transaction {
   readonly at: number;
   readonly ids: IdSource;
   readonly guard: LedgerGuard;
+  /** What was answered to these commands before, by id; grows with each. */
+  readonly answers: Map<string, Known>;
   readonly appended: StoredEvent[];
   told: boolean;
 }
@@ -107,7 +114,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       dirty.clear();
     },
   };
-  const read = sqlRead(sql, cache);
+  /** The transaction under way. */
+  let current: Transaction | null = null;
+  const read = sqlRead(sql, cache, (id) => current?.ids.made(id) ?? false);
 
   function origin(): string | null {
     if (originText !== null) return originText;
@@ -140,14 +149,15 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     else write('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), at);
   }
 
-  /** The answer that was given under this id before, if any: nothing happens now. */
-  function answered(id: string, digest: string): Executed | null {
-    const known = first(
-      sql.all<{ digest: string; answer: string }>('SELECT digest, answer FROM answer WHERE id = ?', id),
+  /** The answers that were given to these ids before. */
+  function answersTo(commands: readonly Execute[]): Map<string, Known> {
+    const ids = commands.filter(({ remember }) => remember).map(({ id }) => id);
+    if (ids.length === 0) return new Map();
+    const known = sql.all<Known & { id: string }>(
+      'SELECT id, digest, answer FROM answer WHERE id IN (SELECT value FROM json_each(?))',
+      JSON.stringify(ids),
     );
-    if (!known) return null;
-    if (known.digest !== digest) return { result: err({ code: 'idempotency_key_reused' }), replayed: true };
-    return { result: JSON.parse(known.answer) as Executed['result'], replayed: true }; // our own text
+    return new Map(known.map((row) => [row.id, row]));
   }
 
   /** Writes what a decision said: events, rows, effects. */
@@ -174,17 +184,25 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   }
 
   function one({ id, actor, trace, command, remember }: Execute, transaction: Transaction): Executed {
+    const { at, ids, answers } = transaction;
     const digest = remember ? fingerprint(command) : '';
-    const known = remember ? answered(id, digest) : null;
-    if (known) return known;
-    const { at, ids } = transaction;
+    const known = remember ? answers.get(id) : undefined;
+    // Given before: nothing happens now.
+    if (known)
+      return known.digest === digest
+        ? replayed(known.answer)
+        : { ...refusal('idempotency_key_reused'), replayed: true };
     const draft = openDraft(read, { at, actor, ids, commandId: id, trace: trace ?? null });
     const decided = decide(draft, command, head.seq + 1);
     if (decided.ok && draft.events.length > 0) commit(draft, transaction);
     const result: Executed['result'] = decided.ok
       ? { ok: true, value: { id: decided.value, view: answerView(draft, command, decided.value) } }
       : err(decided.error);
-    if (remember) write('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', id, digest, JSON.stringify(result));
+    if (remember) {
+      const answer = JSON.stringify(result);
+      write('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', id, digest, answer);
+      answers.set(id, { digest, answer });
+    }
     return { result, replayed: false };
   }
 
@@ -200,7 +218,15 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
         return sql.transaction(() => {
           clock = Math.max(clock, deps.now());
           const ids = idSource(clock, deps.entropy(10));
-          const transaction: Transaction = { at: clock, ids, guard: new LedgerGuard(), appended: [], told: false };
+          const transaction: Transaction = {
+            at: clock,
+            ids,
+            guard: new LedgerGuard(),
+            answers: answersTo(commands),
+            appended: [],
+            told: false,
+          };
+          current = transaction;
           const executed = commands.map((command) => one(command, transaction));
           cache.flush();
           transaction.guard.check();
@@ -216,6 +242,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
         if (error instanceof BooksBroken) halt(error.message);
         throw error;
       } finally {
+        current = null;
         if (cached.size > keptMax) cached.clear();
         else for (const key of passing) cached.delete(key);
         passing.clear();
@@ -261,6 +288,10 @@ const fingerprintCharsMax = 256;
 const KEPT: ReadonlySet<Kind> = new Set<Kind>(['swarm', 'account', 'presence', 'route', 'key']);
 /** Rows kept between transactions, a few MB at most. */
 const keptMax = 4_000;
+
+function replayed(answer: string): Executed {
+  return { result: JSON.parse(answer) as Executed['result'], replayed: true }; // our own text
+}
 
 function refusal(code: Rejection['code']): Executed {
   return { result: err({ code }), replayed: false };

@@ -15,9 +15,13 @@ import { open } from '../secrets.ts';
 import { type DeliveryRejection, verifyDelivery } from './verify.ts';
 
 /** What a delivery started, if anything: a trigger may ask for certain events only. */
-export interface Received {
+export interface Started {
   readonly taskId: string | null;
   readonly missionId: string | null;
+}
+
+export interface Received {
+  readonly result: Result<Started, ReceiveRejection>;
   /** True when this delivery was taken before, and nothing happened now. */
   readonly replayed: boolean;
 }
@@ -65,18 +69,15 @@ export function readTriggerAddress(address: string, tokenKey: Uint8Array): Trigg
  * Takes one delivery. Nothing of the body is parsed before its signature holds.
  * @throws Fault when the stored secret cannot be opened: the platform's key is not the one that sealed it
  */
-export async function receiveDelivery(
-  { claims, headers, trace }: DeliveryAt,
-  deps: ReceiveDeps,
-): Promise<Result<Received, ReceiveRejection>> {
+export async function receiveDelivery({ claims, headers, trace }: DeliveryAt, deps: ReceiveDeps): Promise<Received> {
   const trigger = claims.g;
   const found = await deps.swarm.read({ kind: 'system', id: 'webhooks' }, { type: 'trigger-secret', id: trigger });
-  if (!found.ok) return found;
+  if (!found.ok) return refused(found.error);
   const { preset, generic, sealedSecret } = triggerSecret.parse(found.value);
   const secret = open(sealedSecret, deps.sealKey, trigger);
   if (!secret.ok) throw new Fault('the secret of a trigger cannot be opened', { retryable: false });
   const body = await deps.readBody(bodyBytesMax);
-  if (!body.ok) return body;
+  if (!body.ok) return refused(body.error);
   const verified = verifyDelivery({
     preset,
     ...(generic === null ? {} : { generic }),
@@ -85,7 +86,7 @@ export async function receiveDelivery(
     body: body.value,
     now: deps.now(),
   });
-  if (!verified.ok) return verified;
+  if (!verified.ok) return refused(verified.error);
   const { deliveryId, eventType, payload } = verified.value;
   const { result, replayed } = await deps.swarm.execute({
     id: `hook:${trigger}:${deliveryId}`,
@@ -94,10 +95,14 @@ export async function receiveDelivery(
     trace,
     command: { type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
   });
-  return result.ok ? ok({ ...startedBy(result.value.id), replayed }) : err({ ...result.error, replayed });
+  return { result: result.ok ? ok(startedBy(result.value.id)) : result, replayed };
+}
+
+function refused(rejection: ReceiveRejection): Received {
+  return { result: err(rejection), replayed: false };
 }
 
 /** The id of a task or a mission; the trigger's own id when the delivery was not one that fires it. */
-function startedBy(id: string): { taskId: string | null; missionId: string | null } {
+function startedBy(id: string): Started {
   return { taskId: id.startsWith('tsk_') ? id : null, missionId: id.startsWith('msn_') ? id : null };
 }

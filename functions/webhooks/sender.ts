@@ -1,16 +1,20 @@
 // Sends webhooks for the swarms: opens the sealed secrets, signs with them and with the swarm's own Ed25519 key, and makes
 // one attempt. When to try again, and for how long, is the swarm's to decide.
 
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey } from 'node:crypto';
+import { assert } from '../../core/assert.ts';
 import type { WebhookSenderPort } from '../../core/swarm/service.ts';
 import { deriveKey, open } from '../secrets.ts';
 import { type SendDeps, sendDelivery } from './send.ts';
-import { publicKeyOf } from './signing-key.ts';
+import { readSecretKey } from './signing-key.ts';
 
 export interface SenderDeps extends SendDeps {
   /** 32 bytes that seal the secrets of triggers and webhooks. */
   readonly sealKey: Uint8Array;
 }
+
+/** Of an Ed25519 public key, at the end of its DER form. */
+const RAW_KEY_BYTES = 32;
 
 /** What a swarm asks; `attempt` is 1 for the first try, and receivers see it. */
 type SendRequest = Parameters<WebhookSenderPort['send']>[0] & { readonly attempt?: number };
@@ -44,5 +48,8 @@ function signerOf(swarm: string, sealKey: Uint8Array): string {
 
 /** The key that receivers check `v1a` signatures with, as `whpk_`. */
 export function verifyingKeyOf(swarm: string, sealKey: Uint8Array): string {
-  return publicKeyOf(signerOf(swarm, sealKey));
+  const key = readSecretKey(signerOf(swarm, sealKey));
+  assert(key !== null, 'a signer that was made here is well formed');
+  const raw = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES);
+  return `whpk_${raw.toString('base64')}`;
 }

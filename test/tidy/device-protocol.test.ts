@@ -3,10 +3,11 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { verifyByDid } from '../../core/devices/did.ts';
 import { jsonDepthMax } from '../../core/json.ts';
 import * as coreLimits from '../../core/limits.ts';
+import { PRIVACY_CLASSES } from '../../core/wire/common.ts';
 import {
   type ChallengeText,
   CLOSE_CODES,
@@ -29,8 +30,7 @@ import { telemetryBatchBytesMax } from '../../core/wire/telemetry.ts';
 import { PROBLEM_CODES } from '../../durable-objects/squad/problems.ts';
 import * as squadLimits from '../../durable-objects/squad/squad-limits.ts';
 
-const root = new URL('../../', import.meta.url);
-const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const read = (path: string) => readFileSync(`${import.meta.dirname}/../../${path}`, 'utf8');
 const page = read('docs/reference/device-protocol.md');
 
 /** The page's sections by their headings, each up to the next heading of any level. */
@@ -75,11 +75,40 @@ function optionsOf(union: { options: readonly { shape: object }[] }): Map<string
   );
 }
 
-/** The table names exactly the fields of the shape, and marks exactly the optional ones. */
+/** The bounds that a field's schema sets, ids aside: their form is one for all. */
+function boundsOf(schema: z.ZodType): number[] {
+  return boundsIn(z.toJSONSchema(schema, { unrepresentable: 'any' }));
+}
+
+function boundsIn(schema: z.core.JSONSchema.BaseSchema): number[] {
+  const { minimum, maximum, exclusiveMinimum, maxLength, minItems, maxItems, items, description } = schema;
+  if (description?.startsWith('An id') === true) return [];
+  const bounds: unknown[] = [minimum, maximum, exclusiveMinimum, maxLength, minItems, maxItems];
+  const own = bounds.filter((bound) => typeof bound === 'number' && Math.abs(bound) !== Number.MAX_SAFE_INTEGER);
+  // Items that are objects have a table of their own.
+  const ofItems = typeof items === 'object' && 'type' in items && items.type === 'string' ? boundsIn(items) : [];
+  return [...own.map(Number), ...ofItems];
+}
+
+/** The table names exactly the fields of the shape, marks exactly the optional ones, and gives their bounds. */
 function expectFields(heading: string, shape: Shape): void {
-  const written = table(heading).map(([field, type]) => [bare(field), (type ?? '').includes('optional')]);
-  const real = Object.entries(shape).map(([field, schema]) => [field, schema.safeParse(undefined).success]);
-  expect(written.toSorted(), heading).toEqual(real.toSorted());
+  const written = table(heading).map(([field, type = '']) => ({
+    field: bare(field),
+    optional: type.includes('optional'),
+    bounds: [...type.replaceAll(/`[^`]*`/g, '').matchAll(/\d[\d,]*/g)].map(([text]) =>
+      Number(text.replaceAll(',', '')),
+    ),
+  }));
+  const real = Object.entries(shape).map(([field, schema]) => ({
+    field,
+    optional: schema instanceof z.ZodOptional,
+    bounds: boundsOf(schema),
+  }));
+  const sorted = (rows: typeof real) =>
+    rows
+      .map((row) => ({ ...row, bounds: row.bounds.toSorted((a, b) => a - b) }))
+      .toSorted((a, b) => (a.field < b.field ? -1 : 1));
+  expect(sorted(written), heading).toEqual(sorted(real));
 }
 
 describe('the page of the device protocol', () => {
@@ -109,10 +138,15 @@ describe('the page of the device protocol', () => {
       for (const [name, shape] of extra) {
         const fields = shape as unknown as Shape;
         // The error's own shape is inside the field `error`.
-        expectFields(`### ${name}`, name === 'An error' ? (fields['error'] as z.ZodObject).shape : fields);
+        expectFields(`### ${name}`, name === 'An error' ? (fields.error as z.ZodObject).shape : fields);
       }
     });
   }
+
+  it('names the privacy classes, loosest first', () => {
+    const type = table('### A description').find(([field]) => bare(field) === 'privacy')?.[1] ?? '';
+    expect([...type.matchAll(/`([^`]+)`/g)].map(([, name]) => name)).toEqual([...PRIVACY_CLASSES]);
+  });
 
   it('names what is signed', () => {
     const fields: Record<keyof ChallengeText, true> = { protocol: true, audience: true, device: true, nonce: true };

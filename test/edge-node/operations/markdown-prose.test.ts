@@ -6,6 +6,17 @@ function texts(markdown: string): string[] {
   return markdownProse(markdown).map(({ text }) => text);
 }
 
+/** Whether the signs of a text, spaces left out, stand in another in the same order. */
+function standsIn(text: string, other: string): boolean {
+  let from = 0;
+  for (const sign of text.replace(/\s/g, '')) {
+    const at = other.indexOf(sign, from);
+    if (at === -1) return false;
+    from = at + sign.length;
+  }
+  return true;
+}
+
 describe('the prose of Markdown', () => {
   test.each([
     ['a badge', '[![build](https://x/y.svg)](https://x) [![npm](a)][npm]\n\nText here.'],
@@ -92,9 +103,7 @@ describe('the prose of Markdown', () => {
     fc.assert(
       fc.property(fc.array(mark, { maxLength: 60 }), (marks) => {
         const markdown = marks.join('');
-        for (const { text } of markdownProse(markdown)) {
-          for (const word of text.match(/\p{L}+/gu) ?? []) expect(markdown).toContain(word);
-        }
+        for (const { text } of markdownProse(markdown)) expect(standsIn(text, markdown)).toBe(true);
       }),
       { numRuns: 2_000 },
     );
