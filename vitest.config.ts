@@ -16,7 +16,6 @@ export default defineConfig({
     passWithNoTests: true,
     // More would only take turns on the two cores of a small machine, and workerd needs one of them.
     maxWorkers: 2,
-    reporters: process.env.CI ? ['default'] : ['dot'],
     projects: [
       { test: { name: 'node', include: ['test/**/*.test.ts'], exclude: [...exclude, ...ELSEWHERE] } },
       {

@@ -6,12 +6,14 @@ import { assert } from './assert.ts';
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Deepest nesting that is accepted anywhere. */
+/** Deepest nesting that is accepted from outside. */
 export const jsonDepthMax = 64;
+/** What Starling itself puts around a value that it accepted: a command, an event's body, a description's list. */
+const wrapDepthMax = 16;
 
 /**
  * The canonical text of a JSON value. `undefined` members are left out, as JSON.stringify does.
- * @throws Defect for a number that JSON cannot say, or nesting past `jsonDepthMax`
+ * @throws Defect for a number that JSON cannot say, or nesting past what may be accepted and what is put around it
  */
 export function canonical(value: unknown): string {
   return write(value, 0);
@@ -32,7 +34,7 @@ function write(value: unknown, depth: number): string {
       assert(false, 'a value in JSON is data');
   }
   if (value === null) return 'null';
-  assert(depth < jsonDepthMax, 'JSON is nested within the limit');
+  assert(depth < jsonDepthMax + wrapDepthMax, 'JSON is nested within the limit');
   if (Array.isArray(value)) {
     let text = '[';
     for (let i = 0; i < value.length; i++) text += (i > 0 ? ',' : '') + write(value[i] ?? null, depth + 1);
@@ -66,4 +68,9 @@ export function jsonDepth(value: unknown, max: number = jsonDepthMax): number {
     if (deepest > max) break;
   }
   return deepest + 1;
+}
+
+/** True when `text` has more than `max` bytes in UTF-8. Counts them only where its length leaves a doubt. */
+export function isLargerThan(text: string, max: number): boolean {
+  return text.length > max || (text.length * 3 > max && Buffer.byteLength(text) > max);
 }

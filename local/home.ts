@@ -53,13 +53,14 @@ const lockPollMs = 50;
 
 /**
  * Opens a home, making it (mode 0700) when there is none.
+ * @param waitMs how long to wait for whoever holds it
  * @throws StartError when another process holds it, or when the folder is someone else's
  */
-export async function openHome(folder: string): Promise<Home> {
+export async function openHome(folder: string, waitMs = lockMsMax): Promise<Home> {
   const path = resolve(folder);
   prepareFolder(path);
   const runningPath = join(path, 'running.json');
-  const lock = await takeLock(path, runningPath);
+  const lock = await takeLock(path, runningPath, waitMs);
   const scratchPath = join(path, 'scratch');
   rmSync(scratchPath, { recursive: true, force: true });
   mkdirSync(scratchPath, { mode: 0o700 });
@@ -89,8 +90,8 @@ function prepareFolder(path: string): void {
 }
 
 /** An exclusive SQLite lock: the kernel drops it when the process dies, so no stale lock can stand in the way. */
-async function takeLock(path: string, runningPath: string): Promise<DatabaseSync> {
-  const deadline = performance.now() + lockMsMax;
+async function takeLock(path: string, runningPath: string, waitMs: number): Promise<DatabaseSync> {
+  const deadline = performance.now() + waitMs;
   for (;;) {
     const lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 });
     try {

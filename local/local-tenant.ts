@@ -10,7 +10,7 @@ import { ok, type Result } from '../core/result.ts';
 import { enrollment } from '../core/wire/enrollment.ts';
 import { enrolDevice } from '../edge-node/src/enrolment.ts';
 import { readEnrolment, writeEnrolment } from '../edge-node/src/identity.ts';
-import { writeSettings } from '../edge-node/src/settings.ts';
+import { deviceSettings, writeSettings } from '../edge-node/src/settings.ts';
 
 /** Kept in `STARLING_HOME/local.json`, for its owner alone. */
 const localTenant = z.strictObject({
@@ -76,7 +76,7 @@ export async function openLocalDevice(url: string, home: string, root: string, a
       ok(await call(url, '/v1/devices/enroll', { body, idempotencyKey })),
   );
   if (!enrolled.ok) throw new Error(`this machine could not be enrolled: ${enrolled.error.code}`);
-  writeSettings(deviceHome, { grants: [{ path: root, read: true, run: false }] });
+  writeSettings(deviceHome, deviceSettings.parse({ grants: [{ path: root, read: true, run: false }] }));
   return deviceHome;
 }
 

@@ -17,6 +17,7 @@ const stopMsMax = 5_000;
 const LEVELS: readonly LogLevelName[] = ['error', 'warn', 'info', 'debug'];
 
 let platform: Platform | null = null;
+let device: { stop(): Promise<void> } | null = null;
 let isStopping = false;
 
 function stop(): void {
@@ -24,7 +25,10 @@ function stop(): void {
   isStopping = true;
   setTimeout(() => process.exit(1), stopMsMax).unref();
   // While it still starts there is nothing to close: ending the process ends workerd and the lock with it.
-  Promise.resolve(platform?.dispose()).then(() => process.exit(0), fail);
+  // The device first: its last facts still find the platform.
+  Promise.resolve(device?.stop())
+    .then(() => platform?.dispose())
+    .then(() => process.exit(0), fail);
 }
 
 function fail(error: unknown): never {
@@ -61,6 +65,9 @@ async function main(): Promise<void> {
   platform = await startPlatform(options);
   platform.failed.then(fail);
   process.stdout.write(`ready ${platform.url}\n`);
+  const { firstStart } = await import('./first-start.ts');
+  const say = (text: string) => void process.stdout.write(`${text}\n`);
+  device = await firstStart({ url: platform.url, home: options.home, root, say });
 }
 
 main().catch(fail);

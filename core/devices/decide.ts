@@ -1,8 +1,8 @@
 // Devices: enrolment once, admission with an epoch, facts in order, revocation for good.
 
 import type { DeviceId } from '../ids.ts';
-import { canonical } from '../json.ts';
-import { devicesMax, devicesPerSquad, enrollmentMs } from '../limits.ts';
+import { canonical, isLargerThan } from '../json.ts';
+import { devicesMax, devicesPerSquad, enrollmentMs, eventBodyBytesMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
@@ -68,6 +68,8 @@ function enroll(draft: Draft, command: Extract<DeviceCommand, { type: 'EnrollDev
   if (enrollment.state === 'used') return err({ code: 'enrollment_used' });
   if (enrollment.expiresAt <= draft.moment.at) return err({ code: 'enrollment_expired' });
   if (draft.deviceByDid(command.did)) return err({ code: 'device_already_enrolled' });
+  // Many enrolments may have been open when the last place was taken.
+  if (draft.countDevices() >= devicesMax) return err({ code: 'limit_reached', limit: 'devicesMax', most: devicesMax });
   const device = draft.moment.ids.next('dev');
   draft.emit({
     type: 'device.enrolled',
@@ -131,13 +133,19 @@ function takeFact(draft: Draft, command: Extract<DeviceCommand, { type: 'TakeFac
   const presence = draft.row('presence', command.device);
   if (presence === null || presence.epoch !== command.epoch) return err({ code: 'epoch_stale' });
   if (command.seq !== presence.seq + 1) return err({ code: 'sequence_gap', expected: presence.seq + 1 });
-  const said = say(draft, device, command.body);
+  const said = isTooLarge(command.body) ? err({ code: 'content_too_large' } as const) : say(draft, device, command.body);
   if (said.ok && draft.events.length > 0) return said;
   // Every fact leaves a mark, or the count of facts would not be in the journal.
   const code = said.ok ? 'already_so' : said.error.code;
   const { epoch, seq } = command;
   draft.emit({ type: 'fact.set_aside', subject: `device/${device.id}`, body: { device: device.id, epoch, seq, code } });
   return ok(said.ok ? said.value : `refused:${code}`);
+}
+
+/** What a device says of itself becomes an event as it is; a result has a limit and an answer of its own. */
+function isTooLarge(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): boolean {
+  if (body.type !== 'device.described' && body.type !== 'device.reported') return false;
+  return isLargerThan(canonical(body), eventBodyBytesMax);
 }
 
 function say(

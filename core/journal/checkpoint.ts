@@ -1,7 +1,7 @@
 // A checkpoint: the swarm's signed word about how long its journal is and what its head and Merkle root are. Whoever holds
 // one can tell later whether history was rewritten [P7].
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { canonical } from '../json.ts';
 
 export interface Checkpoint {
@@ -26,19 +26,7 @@ export interface SignedCheckpoint extends Checkpoint {
 
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** A new signing key for a swarm. `privateKey` is PKCS#8 DER in base64url and never leaves the swarm's storage. */
-export function newSigningKey(): { privateKey: string; publicKey: string } {
-  const pair = generateKeyPairSync('ed25519');
-  return {
-    privateKey: pair.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url'),
-    publicKey: pair.publicKey
-      .export({ format: 'der', type: 'spki' })
-      .subarray(SPKI_PREFIX.length)
-      .toString('base64url'),
-  };
-}
-
-/** @param privateKey as `newSigningKey` made it */
+/** @param privateKey PKCS#8 DER in base64url; it never leaves the swarm's storage */
 export function signCheckpoint(checkpoint: Checkpoint, privateKey: string, publicKey: string): SignedCheckpoint {
   const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64url'), format: 'der', type: 'pkcs8' });
   return { ...checkpoint, signature: sign(null, textOf(checkpoint), key).toString('base64url'), publicKey };

@@ -3,13 +3,12 @@
 // nothing but a JSON printer and SHA-256 [P7].
 
 import { sha256 } from '../hash.ts';
-import { canonical } from '../json.ts';
 
-/** What an event says, before it has a place in the journal. `subject` is `<kind>/<id>` of what it is about. */
+/** What an event says, before it has a place in the journal: `subject` is `<kind>/<id>`, `body` canonical JSON. */
 export interface Said {
   readonly type: string;
   readonly subject: string;
-  readonly body: object;
+  readonly body: string;
 }
 
 /** What surrounds an event: who, when, by which command, in which trace. */
@@ -74,7 +73,7 @@ export function chain(origin: string, previous: string, seq: number, said: Said,
     subject: said.subject,
     command: context.command,
     trace: context.trace,
-    body: canonical(said.body),
+    body: said.body,
   };
   return { ...event, hash: sha256(preimage(origin, event)) };
 }

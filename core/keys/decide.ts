@@ -6,9 +6,8 @@ import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { KeyCommand } from './commands.ts';
-import type { KeyEvent } from './events.ts';
 import { allows } from './scopes.ts';
-import { isValid, type Key } from './state.ts';
+import { isValid } from './state.ts';
 
 /** Refuses an actor whose key is not in force. Everything that enters a swarm with a key passes here. */
 export function refuseActor(draft: Pick<Draft, 'row' | 'moment'>): Rejection | null {
@@ -30,13 +29,7 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
             : [];
       for (const scope of command.scopes) if (!allows(mine, scope)) return err({ code: 'scope_exceeds_own', scope });
       if (draft.countKeys() >= keysMax) return err({ code: 'limit_reached', limit: 'keysMax', most: keysMax });
-      const key = ids.next('key');
-      draft.emit({
-        type: 'key.issued',
-        subject: `key/${key}`,
-        body: { key, name: command.name, scopes: command.scopes },
-      });
-      return ok(key);
+      return issue(draft, command);
     }
     case 'RotateKey': {
       const old = draft.row('key', command.key);
@@ -44,7 +37,8 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
       if (!isValid(old, at) || old.replacedBy !== null) return err({ code: 'key_not_active' });
       if (command.graceMs > keyGraceMsMax)
         return err({ code: 'limit_reached', limit: 'keyGraceMsMax', most: keyGraceMsMax });
-      const issued = decideKeys(draft, { type: 'IssueKey', name: old.name, scopes: old.scopes });
+      // One takes the place of another: the number of keys in force stays.
+      const issued = issue(draft, old);
       if (!issued.ok) return issued;
       draft.emit({
         type: 'key.rotated',
@@ -60,14 +54,4 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
       return ok(key.id);
     }
   }
-}
-
-export function evolveKey(key: Key | null, event: KeyEvent, at: number, actor: string): Key {
-  if (event.type === 'key.issued') {
-    const { key: id, name, scopes } = event.body;
-    return { id, name, scopes, state: 'active', validUntil: null, replacedBy: null, createdAt: at, createdBy: actor };
-  }
-  if (key === null) throw new TypeError('a key is issued first');
-  if (event.type === 'key.revoked') return { ...key, state: 'revoked' };
-  return { ...key, validUntil: event.body.validUntil, replacedBy: event.body.replacedBy };
 }

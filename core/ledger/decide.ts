@@ -4,10 +4,11 @@ import type { TransferId } from '../ids.ts';
 import { amountMicroMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
+import { sweptAtOnce } from '../swarm/read.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { LedgerCommand } from './commands.ts';
 import type { LedgerEvent } from './events.ts';
-import { availableMicro, TENANT_ACCOUNT, TREASURY, type Transfer } from './state.ts';
+import { availableMicro, isOfTask, isReserved, TENANT_ACCOUNT, TREASURY, type Transfer } from './state.ts';
 
 export interface Move {
   readonly transfer: TransferId;
@@ -43,6 +44,7 @@ export function resolve(
   const held = draft.row('transfer', holdId);
   if (held === null || held.state === 'posted') return err({ code: 'hold_not_found' });
   if (held.state !== 'pending') return err({ code: 'hold_already_resolved', state: held.state });
+  if (!Number.isSafeInteger(amountMicro) || amountMicro < 0) return err({ code: 'amount_invalid' });
   if (amountMicro > held.amountMicro) return err({ code: 'hold_exceeded', heldMicro: held.amountMicro });
   draft.emit(resolution(held, how, draft.moment.ids.next('trf'), how === 'settled' ? amountMicro : 0));
   return ok(holdId);
@@ -80,6 +82,8 @@ export function decideLedger(draft: Draft, command: LedgerCommand): Result<Trans
       // Credits enter and leave circulation by cycles alone.
       if (command.debit === TREASURY || command.credit === TREASURY)
         return err({ code: 'account_reserved', account: TREASURY });
+      // A hold in the name of a task would never end: the task that would end it does not know of it [P5].
+      if (isReserved(command.reference)) return err({ code: 'reference_reserved' });
       const transfer = draft.moment.ids.next('trf');
       const move = {
         transfer,
@@ -96,14 +100,15 @@ export function decideLedger(draft: Draft, command: LedgerCommand): Result<Trans
     case 'VoidTransfer': {
       const held = draft.row('transfer', command.hold);
       // A hold of a task is resolved by that task alone [P5].
-      if (held?.reference.startsWith('task/')) return err({ code: 'transfer_reserved' });
+      if (held && isOfTask(held)) return err({ code: 'transfer_reserved' });
       return command.type === 'SettleTransfer'
         ? resolve(draft, command.hold, 'settled', command.amountMicro)
         : resolve(draft, command.hold, 'voided');
     }
     case 'ExpireTransfer': {
       const held = draft.row('transfer', command.hold);
-      if (held?.state !== 'pending') return ok(command.hold); // already so
+      if (held?.state !== 'pending' || isOfTask(held)) return ok(command.hold); // already so, or not the ledger's
+      if (held.expiresAt !== null && held.expiresAt > draft.moment.at) return ok(command.hold); // not yet
       return resolve(draft, command.hold, 'expired');
     }
     case 'CloseCycle':
@@ -119,7 +124,8 @@ function closeCycle(draft: Draft, cycle: number): Result<TransferId, Rejection> 
   const swarm = draft.swarm();
   if (swarm.cycle !== cycle) return ok(draft.moment.ids.next('trf')); // already closed
   const reference = `cycle/${cycle}`;
-  for (const account of draft.accountsToSweep()) {
+  const accounts = draft.accountsToSweep();
+  for (const account of accounts) {
     const amountMicro = availableMicro(account);
     if (account.id === TREASURY || account.id === TENANT_ACCOUNT || amountMicro < 1) continue;
     const swept = post(draft, {
@@ -130,6 +136,11 @@ function closeCycle(draft: Draft, cycle: number): Result<TransferId, Rejection> 
       reference,
     });
     if (!swept.ok) return swept;
+  }
+  // There may be more of them: the same cycle is closed again, from where this one stopped.
+  if (accounts.length === sweptAtOnce) {
+    draft.emit({ type: 'cycle.swept', subject: `swarm/${swarm.id}`, body: { cycle, accounts: accounts.length } });
+    return ok(draft.moment.ids.next('trf'));
   }
   const inCirculation = -(draft.row('account', TREASURY)?.postedMicro ?? 0);
   const missing = swarm.supplyMicro - inCirculation;

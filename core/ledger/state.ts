@@ -38,6 +38,16 @@ export interface Transfer {
   readonly resolvedAt: number | null;
 }
 
+/** References that clients may not use: what the swarm does by itself is known by them. */
+export function isReserved(reference: string): boolean {
+  return reference.startsWith('task/') || reference.startsWith('cycle/');
+}
+
+/** True of a hold that a task has made: the task alone ends it. */
+export function isOfTask(transfer: Pick<Transfer, 'reference'>): boolean {
+  return transfer.reference.startsWith('task/');
+}
+
 /** What an account may still spend. */
 export function availableMicro(account: Account | null): number {
   return account === null ? 0 : account.postedMicro - account.heldMicro;

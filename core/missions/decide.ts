@@ -3,8 +3,8 @@
 
 import { assert } from '../assert.ts';
 import type { MissionId } from '../ids.ts';
-import { canonical } from '../json.ts';
-import { deadlineMsDefault, deadlineMsMax, missionsOpenMax, taskInputBytesMax } from '../limits.ts';
+import { canonical, isLargerThan, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
+import { deadlineMsDefault, deadlineMsMax, missionsOpenMax, taskInputBytesMax, tasksOpenMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -39,6 +39,8 @@ export function startMission(draft: Draft, request: MissionRequest, origin: stri
   }
   if (draft.openMissions() >= missionsOpenMax)
     return err({ code: 'limit_reached', limit: 'missionsOpenMax', most: missionsOpenMax });
+  if (draft.openTasks() + ordered.value.length > tasksOpenMax)
+    return err({ code: 'limit_reached', limit: 'tasksOpenMax', most: tasksOpenMax });
   const mission = ids.next('msn');
   const tasks: PlannedTask[] = ordered.value.map(({ key, after }) => ({
     key,
@@ -104,7 +106,7 @@ export function taskEnded(draft: Draft, task: Task): void {
 /** Gives a waiting task its input and its place. False when that ended the mission. */
 function release(draft: Draft, mission: Mission, task: Task, resultOf: (key: string) => Task['result']): boolean {
   const filled = fillInput(task.input, resultOf);
-  if (filled && canonical(filled.input).length > taskInputBytesMax) {
+  if (filled && isTooLarge(filled.input)) {
     const error = {
       code: 'input_too_large',
       message: 'The results put into the input make it too large.',
@@ -117,6 +119,11 @@ function release(draft: Draft, mission: Mission, task: Task, resultOf: (key: str
   draft.emit({ type: 'task.released', subject: `task/${task.id}`, body: { task: task.id, ...filled } });
   placeById(draft, task.id);
   return true;
+}
+
+/** Results that fit by themselves may not fit together. Depth comes first: the text of a bottomless value has no end. */
+function isTooLarge(input: Json): boolean {
+  return jsonDepth(input) > jsonDepthMax || isLargerThan(canonical(input), taskInputBytesMax);
 }
 
 function fail(draft: Draft, mission: Mission, task: Task): void {

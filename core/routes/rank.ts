@@ -42,7 +42,7 @@ export function rank(candidates: readonly Candidate[], wanted: Wanted): Ranked {
   const unable: { candidate: Candidate; why: Refusal }[] = [];
   const allowed: Candidate[] = [];
   for (const candidate of candidates) {
-    const why = refuse(candidate.route, wanted);
+    const why = refuseRoute(candidate.route, wanted);
     if (why === null) allowed.push(candidate);
     else unable.push({ candidate, why });
   }
@@ -79,7 +79,8 @@ function latencyOf(route: Route): number {
   return route.measured.latencyMs ?? LATENCY_ASSUMED_MS;
 }
 
-function refuse(route: Route, { require, maxCreditsMicro, tried }: Wanted): Refusal | null {
+/** Why a route may not do what is wanted, or null. The filter is hard: no score makes up for it. */
+export function refuseRoute(route: Route, { require, maxCreditsMicro, tried }: Wanted): Refusal | null {
   if (!route.active) return 'withdrawn';
   if (require.executor !== undefined && !executorMatches(route, require.executor)) return 'executor';
   if (require.capability !== undefined && !route.capabilities.includes(require.capability)) return 'capability';

@@ -2,18 +2,17 @@
 // queued. It runs in the same decision, over the events in their order, so that nothing is left to be noticed later.
 
 import type { TaskId } from '../ids.ts';
+import { TENANT_ACCOUNT } from '../ledger/state.ts';
 import { taskEnded } from '../missions/decide.ts';
 import { fanOut } from '../webhooks/decide.ts';
-import { dispatch } from '../work/place.ts';
+import { dispatch, fund } from '../work/place.ts';
 import { isOpen } from '../work/state.ts';
 import type { Draft } from './draft.ts';
-
-/** Queued tasks that one command may give to executors it has freed. */
-const dispatchedMax = 32;
 
 /** @param firstSeq the seq that the draft's first event will have */
 export function follow(draft: Draft, firstSeq: number): void {
   const freed = new Set<string>();
+  let funded = false;
   // `events` grows while this runs; a mission's tasks are bounded, and so is this loop (eventsPerCommandMax).
   for (let i = 0; i < draft.events.length; i++) {
     const event = draft.events[i];
@@ -35,11 +34,20 @@ export function follow(draft: Draft, firstSeq: number): void {
       case 'device.described':
         freed.add(event.body.device);
         break;
+      case 'transfer.posted':
+        if (event.body.credit === TENANT_ACCOUNT) funded = true;
+        break;
+      case 'transfer.settled':
+      case 'transfer.voided':
+      case 'transfer.expired':
+        if (event.body.debit === TENANT_ACCOUNT && event.body.amountMicro < event.body.heldMicro) funded = true;
+        break;
       default:
         break;
     }
   }
-  for (const executor of freed) dispatch(draft, draft.operationsOf(executor), dispatchedMax);
+  if (funded) fund(draft);
+  for (const executor of freed) dispatch(draft, executor);
   const said = draft.events.length;
   if (draft.activeWebhooks().length === 0) return;
   for (let i = 0; i < said; i++) fanOut(draft, firstSeq + i, draft.events[i]?.type ?? '');

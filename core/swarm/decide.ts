@@ -1,10 +1,11 @@
 // The door of a swarm's rules: every command of every kind is decided here, and nowhere else.
 
 import { decideDevices } from '../devices/decide.ts';
+import { isLargerThan } from '../json.ts';
 import { decideKeys, refuseActor } from '../keys/decide.ts';
 import { decideLedger, post } from '../ledger/decide.ts';
 import { TENANT_ACCOUNT, TREASURY } from '../ledger/state.ts';
-import { amountMicroMax, cycleMs } from '../limits.ts';
+import { amountMicroMax, cycleMs, eventBodyBytesMax } from '../limits.ts';
 import { decideMissions } from '../missions/decide.ts';
 import { err, ok, type Result } from '../result.ts';
 import { CLOUD_OPERATIONS, CLOUD_PARALLEL } from '../routes/cloud.ts';
@@ -22,14 +23,28 @@ import { SELF } from './state.ts';
  * A refused draft must be dropped: it may hold events that were said before the refusal.
  */
 export function decide(draft: Draft, command: SwarmCommand, firstSeq: number): Result<string, Rejection> {
-  const created = draft.row('swarm', SELF) !== null;
-  if (command.type === 'CreateSwarm') return created ? err({ code: 'swarm_exists' }) : createSwarm(draft, command);
-  if (!created) return err({ code: 'swarm_not_found' });
-  const refused = refuseActor(draft);
+  const refused = refuseEntry(draft, command);
   if (refused) return err(refused);
+  if (command.type === 'CreateSwarm')
+    return draft.row('swarm', SELF) === null ? createSwarm(draft, command) : err({ code: 'swarm_exists' });
   const decided = dispatchCommand(draft, command);
-  if (decided.ok) follow(draft, firstSeq);
-  return decided;
+  if (!decided.ok) return decided;
+  follow(draft, firstSeq);
+  // What does not fit an event is refused whole, whichever way it came in [P15].
+  const large = draft.said.find(({ body }) => isLargerThan(body, eventBodyBytesMax));
+  return large ? err({ code: 'content_too_large', event: large.type, bytesMax: eventBodyBytesMax }) : decided;
+}
+
+/**
+ * Refuses what may not come in at all, whatever it asks: such a refusal is no answer to the command, and is not kept as
+ * one. The same id may be tried again with a key that is in force.
+ */
+export function refuseEntry(
+  draft: Pick<Draft, 'row' | 'moment'>,
+  command: Pick<SwarmCommand, 'type'>,
+): Rejection | null {
+  if (command.type === 'CreateSwarm') return null;
+  return draft.row('swarm', SELF) === null ? { code: 'swarm_not_found' } : refuseActor(draft);
 }
 
 function dispatchCommand(

@@ -4,28 +4,39 @@
 import { assert } from '../assert.ts';
 import type { Moment } from '../envelope.ts';
 import type { DeviceId, TaskId } from '../ids.ts';
+import type { Said } from '../journal/event.ts';
+import { canonical } from '../json.ts';
 import type { Account } from '../ledger/state.ts';
+import { planTasksMax, webhooksMax } from '../limits.ts';
 import type { Candidate } from '../routes/rank.ts';
+import type { Route } from '../routes/state.ts';
 import type { Webhook } from '../webhooks/state.ts';
 import type { SwarmEvent } from './events.ts';
 import { evolve, touches } from './evolve.ts';
 import type { Read } from './read.ts';
 import { type Kind, type Rows, SELF, type Swarm } from './state.ts';
 
-/** Events that one command may say: a mission of `planTasksMax` tasks is far below. */
-export const eventsPerCommandMax = 5_000;
+/** What one command may say by itself: a mission of `planTasksMax` tasks that ends, and what its executors take next. */
+const eventsSaidMax = 5_000;
+/** With the deliveries to every webhook that wants to hear of each. */
+export const eventsPerCommandMax = eventsSaidMax * (1 + webhooksMax);
+assert(planTasksMax * 10 < eventsSaidMax, 'a whole mission fits one decision');
 
 export interface Draft {
   readonly moment: Moment;
   /** What has been said so far, in order. */
   readonly events: readonly SwarmEvent[];
+  /** The same, with each body as the text that will stand in the journal. */
+  readonly said: readonly Said[];
   /** Rows that differ from what is stored, by kind and id. */
   readonly rows: ReadonlyMap<string, Changed>;
   emit(event: SwarmEvent): void;
   row<K extends Kind>(kind: K, id: string): Rows[K] | null;
   swarm(): Swarm;
   candidates(operation: string): readonly Candidate[];
-  queuedTasks(operations: readonly string[], most: number): readonly TaskId[];
+  /** Queued tasks that may be leased now and do not ask for another executor than this one, oldest first, after `after`. */
+  queuedTasks(executor: string, after: string, most: number): readonly TaskId[];
+  unfundedTasks(most: number): readonly TaskId[];
   operationsOf(executor: string): readonly string[];
   accountsToSweep(): readonly Account[];
   activeWebhooks(): readonly Webhook[];
@@ -46,15 +57,27 @@ export interface Changed {
 /** Opens a draft over stored rows. */
 export function openDraft(read: Read, moment: Moment): Draft {
   const events: SwarmEvent[] = [];
+  const said: Said[] = [];
   const rows = new Map<string, Changed>();
   function row<K extends Kind>(kind: K, id: string): Rows[K] | null {
     const changed = rows.get(`${kind}/${id}`);
     // What stands under a kind is a row of that kind: `emit` is the only writer.
     return changed ? (changed.row as Rows[K]) : read.row(kind, id);
   }
+  /** Stored routes as this decision has changed them, and the ones that it has added. */
+  function routesOf(operation: string): readonly Route[] {
+    const routes = read.routesOf(operation).map((stored) => row('route', stored.id) ?? stored);
+    for (const changed of rows.values()) {
+      if (changed.kind !== 'route') continue;
+      const route = changed.row as Route; // of the kind that was asked
+      if (route.operation === operation && !routes.includes(route)) routes.push(route);
+    }
+    return routes;
+  }
   return {
     moment,
     events,
+    said,
     rows,
     row,
     emit(event) {
@@ -63,6 +86,7 @@ export function openDraft(read: Read, moment: Moment): Draft {
         rows.set(`${kind}/${id}`, { kind, id, row: evolve(kind, id, row(kind, id), event, moment) });
       }
       events.push(event);
+      said.push({ type: event.type, subject: event.subject, body: canonical(event.body) });
     },
     swarm() {
       const swarm = row('swarm', SELF);
@@ -71,10 +95,9 @@ export function openDraft(read: Read, moment: Moment): Draft {
     },
     candidates(operation) {
       const candidates: Candidate[] = [];
-      for (const stored of read.routesOf(operation)) {
-        const route = row('route', stored.id);
-        const presence = route && row('presence', route.executor);
-        if (!route || !presence) continue;
+      for (const route of routesOf(operation)) {
+        const presence = row('presence', route.executor);
+        if (!presence) continue;
         candidates.push({
           route,
           connected: presence.connected,
@@ -83,7 +106,11 @@ export function openDraft(read: Read, moment: Moment): Draft {
       }
       return candidates;
     },
-    queuedTasks: (operations, most) => (operations.length === 0 ? [] : read.queuedTasks(operations, moment.at, most)),
+    queuedTasks(executor, after, most) {
+      const operations = row('presence', executor)?.operations ?? [];
+      return operations.length === 0 ? [] : read.queuedTasks(operations, executor, moment.at, after, most);
+    },
+    unfundedTasks: (most) => read.unfundedTasks(moment.at, most),
     operationsOf: (executor) => row('presence', executor)?.operations ?? [],
     accountsToSweep: () => read.accountsToSweep().map((account) => row('account', account.id) ?? account),
     activeWebhooks: () => read.activeWebhooks(),

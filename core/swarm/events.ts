@@ -28,6 +28,12 @@ export type OwnEvent =
       readonly subject: string;
       readonly body: { readonly cycle: number; readonly next: number; readonly supplyMicro: number };
     }
+  /** Part of what executors had went back to the treasury; the cycle is closed when all of it has. */
+  | {
+      readonly type: 'cycle.swept';
+      readonly subject: string;
+      readonly body: { readonly cycle: number; readonly accounts: number };
+    }
   /** An executor that is no device: the swarm itself. */
   | {
       readonly type: 'executor.opened';

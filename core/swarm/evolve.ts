@@ -5,8 +5,8 @@ import type { DeviceEvent } from '../devices/events.ts';
 import { evolveDevice, evolveEnrollment, evolvePresence, type PresenceEvent } from '../devices/evolve.ts';
 import { factOf } from '../devices/fact-id.ts';
 import { type Actor, actorName } from '../envelope.ts';
-import { evolveKey } from '../keys/decide.ts';
 import type { KeyEvent } from '../keys/events.ts';
+import { evolveKey } from '../keys/evolve.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
 import { evolveAccount, evolveTransfer } from '../ledger/evolve.ts';
 import { cycleMs } from '../limits.ts';
@@ -14,8 +14,8 @@ import type { MissionEvent } from '../missions/events.ts';
 import { evolveMission } from '../missions/evolve.ts';
 import type { RouteEvent } from '../routes/events.ts';
 import { evolveRoute } from '../routes/evolve.ts';
-import { evolveTrigger } from '../triggers/decide.ts';
 import type { TriggerEvent } from '../triggers/events.ts';
+import { evolveTrigger } from '../triggers/evolve.ts';
 import type { WebhookEvent } from '../webhooks/events.ts';
 import { evolveDelivery, evolveWebhook } from '../webhooks/evolve.ts';
 import type { WorkEvent } from '../work/events.ts';
@@ -39,6 +39,7 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
     case 'swarm.created':
     case 'cycle.closed':
       return [['swarm', SELF]];
+    case 'cycle.swept':
     case 'timer.parked':
       return [];
     case 'executor.opened':
@@ -71,6 +72,7 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
     case 'task.requested':
     case 'task.released':
     case 'task.requeued':
+    case 'task.unfunded':
     case 'task.succeeded':
     case 'task.failed':
     case 'task.cancelled':

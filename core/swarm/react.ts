@@ -1,6 +1,7 @@
 // Who must be told of an event: an executor, a timer, a webhook's receiver. Effects are data; the outbox carries them.
 
 import type { DeviceId } from '../ids.ts';
+import { isOfTask } from '../ledger/state.ts';
 import { deliverWithinMs } from '../limits.ts';
 import type { Order } from '../wire/device.ts';
 import { liveAttempt } from '../work/state.ts';
@@ -28,9 +29,11 @@ export function react(draft: Draft, event: SwarmEvent): readonly Effect[] {
       return [timer('cycle', event.body.cycleEndsAt, { type: 'CloseCycle', cycle: 1 })];
     case 'cycle.closed':
       return [timer('cycle', draft.swarm().cycleEndsAt, { type: 'CloseCycle', cycle: event.body.next })];
+    case 'cycle.swept':
+      return [timer('cycle', draft.moment.at + 1, { type: 'CloseCycle', cycle: event.body.cycle })];
     case 'transfer.held':
       // The hold of a task ends with the task.
-      if (event.body.reference.startsWith('task/')) return [];
+      if (isOfTask(event.body)) return [];
       return [
         timer(`hold/${event.body.transfer}`, event.body.expiresAt, {
           type: 'ExpireTransfer',
@@ -38,9 +41,10 @@ export function react(draft: Draft, event: SwarmEvent): readonly Effect[] {
         }),
       ];
     case 'transfer.settled':
-    case 'transfer.voided':
-      if (draft.row('transfer', event.body.hold)?.reference.startsWith('task/')) return [];
-      return [{ kind: 'no-timer', key: `hold/${event.body.hold}` }];
+    case 'transfer.voided': {
+      const held = draft.row('transfer', event.body.hold);
+      return held && isOfTask(held) ? [] : [{ kind: 'no-timer', key: `hold/${event.body.hold}` }];
+    }
     case 'task.requested':
       return [timer(`task/${event.body.task}`, event.body.deadline, { type: 'ExpireTask', task: event.body.task })];
     case 'task.leased':

@@ -12,9 +12,20 @@ export interface Read {
   row<K extends Kind>(kind: K, id: string): Rows[K] | null;
   /** Active routes of an operation; at most `candidatesMax`, by id. */
   routesOf(operation: string): readonly Route[];
-  /** Queued tasks of these operations that may be leased at `at`, oldest first. */
-  queuedTasks(operations: readonly string[], at: number, most: number): readonly TaskId[];
-  /** Accounts that have something to give back at the end of a cycle. */
+  /**
+   * Queued tasks of these operations that may be leased at `at` and do not ask for another executor than this one: oldest
+   * first, behind the task `after`.
+   */
+  queuedTasks(
+    operations: readonly string[],
+    executor: string,
+    at: number,
+    after: string,
+    most: number,
+  ): readonly TaskId[];
+  /** Queued tasks that may be leased at `at` and wait for credits, oldest first. */
+  unfundedTasks(at: number, most: number): readonly TaskId[];
+  /** Executors' accounts that have something to give back at the end of a cycle; at most `sweptAtOnce`, by id. */
   accountsToSweep(): readonly Account[];
   activeWebhooks(): readonly Webhook[];
   deviceByDid(did: string): DeviceId | null;
@@ -23,8 +34,10 @@ export interface Read {
   count(what: Counted): number;
 }
 
-/** What is counted, against limits. */
+/** What is counted, against limits: of keys the ones that nothing has taken the place of. */
 export type Counted = 'openTasks' | 'openMissions' | 'devices' | 'keys' | 'triggers';
 
 /** Candidates that one decision looks at. */
 export const candidatesMax = 1_000;
+/** Accounts that one decision gives back to the treasury. */
+export const sweptAtOnce = 1_000;

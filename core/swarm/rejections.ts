@@ -19,21 +19,22 @@ export const REJECTIONS = {
   swarm_halted: { status: 503, title: 'The swarm has stopped writing because its books do not add up' },
   breaker_open: { status: 429, title: 'The swarm has used up what it may do in this minute' },
   storage_full: { status: 507, title: 'The swarm has no room for new work' },
+  content_too_large: { status: 413, title: 'What is asked for does not fit an event' },
   limit_reached: { status: 409, title: 'A limit is reached' },
   // Who asks.
   key_revoked: { status: 401, title: 'The API key is not in force' },
-  scope_exceeds_own: { status: 403, title: 'A key cannot give more than it has' },
   key_not_found: { status: 404, title: 'There is no such key' },
   key_not_active: { status: 409, title: 'The key is not active' },
+  scope_exceeds_own: { status: 403, title: 'A key cannot give more than it has' },
   // The same id again.
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
   // Work.
-  operation_unknown: { status: 422, title: 'Nobody in this swarm offers this operation' },
-  requirements_unsatisfiable: { status: 422, title: 'Nobody in this swarm meets these requirements' },
-  budget_too_small: { status: 422, title: 'The budget is below the lowest price' },
-  credits_insufficient: { status: 402, title: 'There are not enough credits' },
   deadline_past: { status: 422, title: 'The deadline has passed' },
   deadline_too_far: { status: 422, title: 'The deadline is too far away' },
+  operation_unknown: { status: 422, title: 'Nobody in this swarm offers this operation' },
+  budget_too_small: { status: 422, title: 'The budget is below the lowest price' },
+  requirements_unsatisfiable: { status: 422, title: 'Nobody in this swarm meets these requirements' },
+  credits_insufficient: { status: 402, title: 'There are not enough credits' },
   task_not_found: { status: 404, title: 'There is no such task' },
   task_already_finished: { status: 409, title: 'The task has finished' },
   attempt_not_current: { status: 409, title: 'The attempt is not the one in force' },
@@ -62,17 +63,18 @@ export const REJECTIONS = {
   // The ledger.
   transfer_not_found: { status: 404, title: 'There is no such transfer' },
   account_reserved: { status: 422, title: 'The account is moved by cycles alone' },
+  reference_reserved: { status: 422, title: 'References that begin so are the swarm’s own' },
   transfer_to_itself: { status: 422, title: 'A transfer has two accounts' },
   amount_invalid: { status: 422, title: 'The amount is not one that can be moved' },
+  transfer_reserved: { status: 409, title: 'The hold belongs to a task' },
   hold_not_found: { status: 404, title: 'There is no such hold' },
   hold_already_resolved: { status: 409, title: 'The hold has ended' },
   hold_exceeded: { status: 422, title: 'More cannot be settled than was held' },
-  transfer_reserved: { status: 409, title: 'The hold belongs to a task' },
   // Triggers and webhooks.
   trigger_not_found: { status: 404, title: 'There is no such trigger' },
   mapping_failed: { status: 422, title: 'The payload does not give what the mapping asks for' },
   webhook_not_found: { status: 404, title: 'There is no such webhook' },
-  webhook_not_active: { status: 409, title: 'The webhook is not active' },
   delivery_not_found: { status: 404, title: 'There is no such delivery' },
+  webhook_not_active: { status: 409, title: 'The webhook is not active' },
 } as const satisfies Record<string, Meaning>;
 export type RejectionCode = keyof typeof REJECTIONS;

@@ -1,6 +1,5 @@
 // Triggers: a verified delivery becomes the same command that a client would give, decided in the same transaction.
 
-import { assert } from '../assert.ts';
 import { triggersMax } from '../limits.ts';
 import { startMission } from '../missions/decide.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -10,7 +9,6 @@ import { missionPlan } from '../wire/missions.ts';
 import { firesOn, templateOf } from '../wire/triggers.ts';
 import { requestTask } from '../work/decide.ts';
 import type { TriggerCommand } from './commands.ts';
-import type { TriggerEvent } from './events.ts';
 import { applyMapping } from './mapping.ts';
 import type { Trigger } from './state.ts';
 
@@ -64,14 +62,4 @@ function start(draft: Draft, trigger: Trigger, payload: Parameters<typeof applyM
       pointer: `/${(plan.error.issues[0]?.path ?? []).join('/')}`,
     });
   return startMission(draft, { name: trigger.name, plan: plan.data }, origin);
-}
-
-export function evolveTrigger(trigger: Trigger | null, event: TriggerEvent, at: number): Trigger {
-  if (event.type === 'trigger.created') {
-    const { trigger: id, ...body } = event.body;
-    return { id, state: 'active', ...body, fired: 0, lastFiredAt: null, createdAt: at };
-  }
-  assert(trigger !== null, 'a trigger is created first');
-  if (event.type === 'trigger.deleted') return { ...trigger, state: 'deleted' };
-  return { ...trigger, fired: trigger.fired + 1, lastFiredAt: at };
 }

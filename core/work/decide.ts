@@ -3,7 +3,7 @@
 
 import { assert } from '../assert.ts';
 import type { TaskId } from '../ids.ts';
-import { canonical } from '../json.ts';
+import { canonical, isLargerThan } from '../json.ts';
 import { resolve } from '../ledger/decide.ts';
 import {
   attemptsMax,
@@ -54,6 +54,8 @@ export function decideWork(draft: Draft, command: WorkCommand): Result<TaskId, R
       const task = draft.row('task', command.task);
       const attempt = task && liveAttempt(task);
       if (!task || !attempt || attempt.id !== command.attempt) return ok(command.task); // over already
+      // A lease never outlives its task: which of the two timers comes first must not matter.
+      if (task.deadline <= draft.moment.at) return expire(draft, task);
       const undelivered = command.type === 'ReportUndelivered';
       if (undelivered ? attempt.state !== 'offered' : attempt.leaseUntil > draft.moment.at) return ok(command.task);
       end(draft, task, attempt, { type: 'attempt.lost', reason: undelivered ? 'undelivered' : 'lease_expired' });
@@ -67,9 +69,7 @@ export function decideWork(draft: Draft, command: WorkCommand): Result<TaskId, R
     case 'ExpireTask': {
       const task = draft.row('task', command.task);
       if (!task || !isOpen(task) || task.deadline > draft.moment.at) return ok(command.task);
-      endLive(draft, task);
-      draft.emit({ type: 'task.expired', subject: `task/${task.id}`, body: { task: task.id } });
-      return ok(command.task);
+      return expire(draft, task);
     }
     case 'RetryTask': {
       const task = draft.row('task', command.task);
@@ -77,6 +77,12 @@ export function decideWork(draft: Draft, command: WorkCommand): Result<TaskId, R
       return ok(command.task);
     }
   }
+}
+
+function expire(draft: Draft, task: Task): Result<TaskId, Rejection> {
+  endLive(draft, task);
+  draft.emit({ type: 'task.expired', subject: `task/${task.id}`, body: { task: task.id } });
+  return ok(task.id);
 }
 
 /** A new task: refused when nobody could ever do it as asked, else leased at once or queued. */
@@ -142,7 +148,7 @@ function report(draft: Draft, task: Task, attempt: Attempt, said: Report): void 
       return;
     }
     case 'attempt.succeeded': {
-      if (canonical(said.result).length > taskResultBytesMax) {
+      if (isLargerThan(canonical(said.result), taskResultBytesMax)) {
         const error = {
           code: 'result_too_large',
           message: `A result has at most ${taskResultBytesMax} bytes.`,

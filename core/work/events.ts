@@ -96,6 +96,12 @@ export type WorkEvent =
       readonly subject: string;
       readonly body: { readonly task: TaskId; readonly notBefore: number };
     }
+  /** Somebody is free to do it and cannot be paid now: it waits for credits. Said once for each wait. */
+  | {
+      readonly type: 'task.unfunded';
+      readonly subject: string;
+      readonly body: { readonly task: TaskId; readonly neededMicro: number };
+    }
   | {
       readonly type: 'task.succeeded';
       readonly subject: string;

@@ -18,6 +18,7 @@ export function evolveTask(task: Task | null, event: WorkEvent, at: number, trac
       maxCreditsMicro: body.maxCreditsMicro,
       deadline: body.deadline,
       notBefore: at,
+      unfunded: false,
       attempts: [],
       settledMicro: 0,
       result: null,
@@ -56,7 +57,7 @@ function changes(task: Task, event: Exclude<WorkEvent, { type: 'task.requested' 
         endedAt: null,
         error: null,
       };
-      return { state: 'leased', attempts: [...task.attempts, attempt] };
+      return { state: 'leased', unfunded: false, attempts: [...task.attempts, attempt] };
     }
     case 'attempt.started':
       return { attempts: withLast(task, { state: 'running', leaseUntil: event.body.leaseUntil }) };
@@ -80,6 +81,8 @@ function changes(task: Task, event: Exclude<WorkEvent, { type: 'task.requested' 
       return { attempts: ended(task, 'cancelled', at, {}) };
     case 'task.requeued':
       return { state: 'queued', notBefore: event.body.notBefore };
+    case 'task.unfunded':
+      return { unfunded: true };
     case 'task.succeeded':
       return { state: 'succeeded', result: event.body.result, settledMicro: event.body.settledMicro };
     case 'task.failed':

@@ -2,10 +2,12 @@
 // spending can never pass a budget [P17]. A task that nobody can take now waits in the queue.
 
 import { assert } from '../assert.ts';
+import { canonical, isLargerThan } from '../json.ts';
 import { hold } from '../ledger/decide.ts';
 import { availableMicro, executorAccount, TENANT_ACCOUNT } from '../ledger/state.ts';
-import { leaseMsMax } from '../limits.ts';
-import { type Ranked, rank } from '../routes/rank.ts';
+import { leaseMsMax, taskInputBytesMax } from '../limits.ts';
+import { type Ranked, rank, refuseRoute } from '../routes/rank.ts';
+import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { TaskRequest } from './commands.ts';
@@ -18,9 +20,8 @@ const FALLBACK_NAMED = 3;
 export function place(draft: Draft, task: Task): boolean {
   assert(task.state === 'queued', 'only a queued task is placed');
   const { at, ids } = draft.moment;
-  const tried = new Map<string, number>();
-  for (const attempt of task.attempts) tried.set(attempt.route, (tried.get(attempt.route) ?? 0) + 1);
-  const ranked = rank(draft.candidates(task.operation), { ...task, tried });
+  const ranked = rank(draft.candidates(task.operation), { ...task, tried: triedBy(task) });
+  let neededMicro: number | null = null;
   for (const [index, { candidate, score }] of ranked.able.entries()) {
     if (!candidate.free) continue;
     const { route } = candidate;
@@ -36,8 +37,11 @@ export function place(draft: Draft, task: Task): boolean {
       },
       task.deadline,
     );
-    // A dearer fallback cannot be paid either when the best cannot: it waits for credits, until its deadline.
-    if (!held.ok) return false;
+    if (!held.ok) {
+      // The best is not always the cheapest: a fallback may still be paid.
+      neededMicro = Math.min(neededMicro ?? route.priceMicro, route.priceMicro);
+      continue;
+    }
     const n = task.attempts.length + 1;
     draft.emit({
       type: 'task.leased',
@@ -58,11 +62,16 @@ export function place(draft: Draft, task: Task): boolean {
     });
     return true;
   }
+  // Somebody is free, and cannot be paid: it waits for credits, until its deadline.
+  if (neededMicro !== null && !task.unfunded)
+    draft.emit({ type: 'task.unfunded', subject: `task/${task.id}`, body: { task: task.id, neededMicro } });
   return false;
 }
 
 /** Why a new task would never be done as asked; null when some route may do it, now or later. */
 export function refuseRequest(draft: Draft, request: TaskRequest): Rejection | null {
+  if (isLargerThan(canonical(request.input), taskInputBytesMax))
+    return { code: 'content_too_large', bytesMax: taskInputBytesMax };
   const candidates = draft.candidates(request.operation);
   if (candidates.length === 0) return { code: 'operation_unknown', operation: request.operation };
   const ranked: Ranked = rank(candidates, {
@@ -87,10 +96,51 @@ export function refuseRequest(draft: Draft, request: TaskRequest): Rejection | n
   return { code: 'requirements_unsatisfiable', reasons: [...new Set(reasons)].sort() };
 }
 
-/** Gives queued tasks to executors that have become free: of these operations, oldest first, until nobody is free. */
-export function dispatch(draft: Draft, operations: readonly string[], most: number): void {
-  for (const queued of draft.queuedTasks(operations, most)) {
-    const task = draft.row('task', queued);
-    if (task?.state === 'queued') place(draft, task);
+/** Queued tasks that one freed executor is shown at once, and at the most: those it may not do are passed over. */
+const dispatchPage = 32;
+const dispatchPagesMax = 16;
+
+/** Gives queued tasks to an executor that has room, oldest first, until it is full. */
+export function dispatch(draft: Draft, executor: string): void {
+  let after = '';
+  for (let page = 0; page < dispatchPagesMax && hasRoom(draft, executor); page++) {
+    const queued = draft.queuedTasks(executor, after, dispatchPage);
+    for (const id of queued) {
+      if (!hasRoom(draft, executor)) return;
+      const task = draft.row('task', id);
+      if (task?.state === 'queued' && mayDo(draft, executor, task)) place(draft, task);
+    }
+    const last = queued.at(-1);
+    if (last === undefined || queued.length < dispatchPage) return;
+    after = last;
   }
+}
+
+/** Tasks that are looked at when credits come back. */
+const fundedMax = 32;
+
+/** Credits have come back: leases what waited for them, oldest first. */
+export function fund(draft: Draft): void {
+  for (const id of draft.unfundedTasks(fundedMax)) {
+    const task = draft.row('task', id);
+    if (task?.state === 'queued' && task.unfunded) place(draft, task);
+  }
+}
+
+function hasRoom(draft: Draft, executor: string): boolean {
+  const presence = draft.row('presence', executor);
+  return presence !== null && presence.connected && presence.busy < presence.parallel;
+}
+
+/** Whether this executor may do the task: asked before all of its candidates are looked at. */
+function mayDo(draft: Draft, executor: string, task: Task): boolean {
+  const route = draft.row('route', routeId(task.operation, executor));
+  return route !== null && refuseRoute(route, { ...task, tried: triedBy(task) }) === null;
+}
+
+/** How often each route was tried for a task. */
+function triedBy(task: Task): ReadonlyMap<string, number> {
+  const tried = new Map<string, number>();
+  for (const attempt of task.attempts) tried.set(attempt.route, (tried.get(attempt.route) ?? 0) + 1);
+  return tried;
 }

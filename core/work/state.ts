@@ -66,6 +66,8 @@ export interface Task {
   readonly deadline: number;
   /** Queued after a failure: not to be leased before this time. */
   readonly notBefore: number;
+  /** Queued, and the last time that somebody was free there were not enough credits. */
+  readonly unfunded: boolean;
   readonly attempts: readonly Attempt[];
   readonly settledMicro: number;
   readonly result: Json;

@@ -28,7 +28,6 @@ const RATE = { perSecond: framesPerSecondMax, burst: framesBurstMax } as const;
 export async function receive(socket: Socket, message: string | ArrayBuffer, deps: ReceiveDeps): Promise<void> {
   const held = attachmentOf(socket);
   if (held === null) return deps.dismiss(socket, 'busy');
-  if (held.phase === 'closed') return;
   if (typeof message !== 'string') return badFrame(socket, 'Frames are text.', deps);
   const bytes = Buffer.byteLength(message);
   if (bytes > frameBytesMax) {

@@ -1,10 +1,10 @@
 // Rows and the narrow questions of `Read`, over SQLite. Rows are parsed once per transaction and kept in a cache that the
 // store owns; questions that use an index first write what the cache holds back.
 
+import type { TaskId } from '../../core/ids.ts';
 import type { Account } from '../../core/ledger/state.ts';
 import { webhooksMax } from '../../core/limits.ts';
-import type { Route } from '../../core/routes/state.ts';
-import { type Counted, candidatesMax, type Read } from '../../core/swarm/read.ts';
+import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
 import type { Webhook } from '../../core/webhooks/state.ts';
 import { first, type Sql } from '../sql-port.ts';
@@ -24,11 +24,27 @@ export const STATEMENTS = Object.fromEntries(
   ]),
 ) as Readonly<Record<Kind, { readonly get: string; readonly put: string }>>; // fromEntries forgets the keys
 
+/** The index of open tasks is used by a query that says its condition in these words. */
+const OPEN = `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`;
+const QUEUED = `${OPEN} AND state = 'queued'`;
+
+/** Operations that somebody waits for, each found by one step along the index. */
+const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
+  SELECT min(operation) FROM task WHERE ${QUEUED}
+  UNION ALL
+  SELECT (SELECT min(operation) FROM task WHERE ${QUEUED} AND operation > waiting.operation) FROM waiting
+  WHERE waiting.operation IS NOT NULL
+) SELECT operation FROM waiting WHERE operation IS NOT NULL`;
+
+/** Tasks of one operation that an executor may be given: oldest first, a walk along the index. */
+const QUEUED_FOR = `SELECT id FROM task WHERE ${QUEUED} AND operation = ? AND id > ? AND body ->> '$.notBefore' <= ?
+  AND coalesce(body ->> '$.require.executor', ?) IN (?, ?) ORDER BY id LIMIT ?`;
+
 const COUNTS: Readonly<Record<Counted, string>> = {
-  openTasks: `SELECT count(*) AS n FROM task WHERE state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`,
+  openTasks: `SELECT count(*) AS n FROM task WHERE ${OPEN}`,
   openMissions: `SELECT count(*) AS n FROM mission WHERE state = 'running'`,
   devices: 'SELECT count(*) AS n FROM device',
-  keys: 'SELECT count(*) AS n FROM key',
+  keys: `SELECT count(*) AS n FROM key WHERE body ->> '$.state' = 'active' AND body ->> '$.replacedBy' IS NULL`,
   triggers: `SELECT count(*) AS n FROM trigger WHERE state = 'active'`,
 };
 
@@ -46,62 +62,76 @@ export function readRow<K extends Kind>(sql: Sql, kind: K, id: string): Rows[K] 
   return stored ? (JSON.parse(stored.body) as Rows[K]) : null;
 }
 
-/** The port of decisions over SQLite. An id that `isNew` is in no table yet. `forget` drops what it remembers of webhooks: every command asks for them. */
+/** The port of decisions over SQLite. It remembers what every command asks for, until a row that matters has changed. */
 export interface SqlRead extends Read {
-  forget(): void;
+  forget(kind?: Kind): void;
 }
 
+/** @param isNew says that an id is in no table yet */
 export function sqlRead(sql: Sql, cache: RowCache, isNew: (id: string) => boolean): SqlRead {
   let webhooks: readonly Webhook[] | null = null;
+  /** False while no task is known to wait for credits: the common case costs no query. */
+  let mayBeUnfunded = true;
   const bodies = <T>(query: string, ...bindings: (string | number)[]): T[] => {
     cache.flush();
     return sql.all<BodyRow>(query, ...bindings).map(({ body }) => JSON.parse(body) as T); // our own rows, of the table asked
   };
+  const ids = <I extends string>(query: string, ...bindings: (string | number)[]): I[] => {
+    cache.flush();
+    return sql.all<{ id: I }>(query, ...bindings).map(({ id }) => id);
+  };
+  function row<K extends Kind>(kind: K, id: string): Rows[K] | null {
+    const known = cache.get(kind, id);
+    // The cache keeps rows under the kind they belong to.
+    if (known !== undefined) return known as Rows[K] | null;
+    const stored = isNew(id) ? null : readRow(sql, kind, id);
+    cache.set(kind, id, stored);
+    return stored;
+  }
   return {
-    row<K extends Kind>(kind: K, id: string): Rows[K] | null {
-      const known = cache.get(kind, id);
-      // The cache keeps rows under the kind they belong to.
-      if (known !== undefined) return known as Rows[K] | null;
-      const row = isNew(id) ? null : readRow(sql, kind, id);
-      cache.set(kind, id, row);
-      return row;
-    },
+    row,
+    // By id: routes are kept parsed, and there may be a thousand of them.
     routesOf: (operation) =>
-      bodies<Route>(
-        `SELECT body FROM route WHERE operation = ? AND active = 1 ORDER BY id LIMIT ${candidatesMax}`,
+      ids(
+        `SELECT id FROM route WHERE operation = ? AND active = 1 ORDER BY id LIMIT ${candidatesMax}`,
         operation,
-      ),
-    queuedTasks(operations, at, most) {
+      ).flatMap((id) => row('route', id) ?? []),
+    queuedTasks(operations, executor, at, after, most) {
       cache.flush();
-      return sql
-        .all<{ id: `tsk_${string}` }>(
-          `SELECT id FROM task WHERE state = 'queued' AND operation IN (SELECT value FROM json_each(?))
-           AND body ->> '$.notBefore' <= ? ORDER BY id LIMIT ?`,
-          JSON.stringify(operations),
-          at,
-          most,
-        )
-        .map(({ id }) => id);
+      const waiting = new Set(sql.all<{ operation: string }>(QUEUED_OPERATIONS).map(({ operation }) => operation));
+      const kind = executor === 'cloud' ? 'cloud' : 'device';
+      // One walk for each operation: all of them in one query would sort the whole queue.
+      return operations
+        .filter((operation) => waiting.has(operation))
+        .flatMap((operation) => ids<TaskId>(QUEUED_FOR, operation, after, at, executor, executor, kind, most))
+        .sort()
+        .slice(0, most);
     },
-    accountsToSweep: () => bodies<Account>(`SELECT body FROM account WHERE id >= 'executor/' AND id < 'executor0'`),
+    unfundedTasks(at, most) {
+      if (!mayBeUnfunded) return [];
+      const waiting = ids<TaskId>(`SELECT id FROM task WHERE ${QUEUED} AND body ->> '$.unfunded' = 1 ORDER BY id`);
+      mayBeUnfunded = waiting.length > 0;
+      return waiting.filter((id) => (row('task', id)?.notBefore ?? 0) <= at).slice(0, most);
+    },
+    accountsToSweep: () =>
+      bodies<Account>(
+        `SELECT body FROM account WHERE id >= 'executor/' AND id < 'executor0'
+         AND body ->> '$.postedMicro' > body ->> '$.heldMicro' ORDER BY id LIMIT ${sweptAtOnce}`,
+      ),
     activeWebhooks() {
       webhooks ??= bodies<Webhook>(`SELECT body FROM webhook WHERE state = 'active' ORDER BY id LIMIT ${webhooksMax}`);
       return webhooks;
     },
-    forget() {
-      webhooks = null;
+    forget(kind) {
+      if (kind === undefined || kind === 'webhook') webhooks = null;
+      if (kind === undefined || kind === 'task') mayBeUnfunded = true;
     },
     deviceByDid(did) {
       cache.flush();
       return first(sql.all<{ id: `dev_${string}` }>('SELECT id FROM device WHERE did = ?', did))?.id ?? null;
     },
-    taskOfAttempt(attempt) {
-      cache.flush();
-      return (
-        first(sql.all<{ id: `tsk_${string}` }>(`SELECT id FROM task WHERE attempt = ? AND state = 'leased'`, attempt))
-          ?.id ?? null
-      );
-    },
+    taskOfAttempt: (attempt) =>
+      first(ids<TaskId>(`SELECT id FROM task WHERE attempt = ? AND state = 'leased'`, attempt)),
     count(what) {
       cache.flush();
       return first(sql.all<{ n: number }>(COUNTS[what]))?.n ?? 0;

@@ -2,15 +2,14 @@
 // transaction or not at all. It knows SQL and no rule; the rules are in core/. Over node:sqlite it is the simulator's store.
 
 import { assert } from '../../core/assert.ts';
-import { actorName } from '../../core/envelope.ts';
+import { actorName, type Moment } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
 import { type IdSource, idSource } from '../../core/ids.ts';
 import { chain, GENESIS, originName, type StoredEvent } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
-import { eventBodyBytesMax } from '../../core/limits.ts';
 import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
-import { decide } from '../../core/swarm/decide.ts';
+import { decide, refuseEntry } from '../../core/swarm/decide.ts';
 import { type Draft, openDraft } from '../../core/swarm/draft.ts';
 import { type Effect, react } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
@@ -125,11 +124,10 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     return originText;
   }
 
-  function append({ moment, events }: Draft, origin: string, appended: StoredEvent[]): void {
+  function append({ moment, said }: Draft, origin: string, appended: StoredEvent[]): void {
     const context = { at: moment.at, actor: actorName(moment.actor), command: moment.commandId, trace: moment.trace };
-    for (const said of events) {
-      const event = chain(origin, head.hash, head.seq + 1, said, context);
-      assert(event.body.length <= eventBodyBytesMax, 'an event stays within its limit [P15]');
+    for (const line of said) {
+      const event = chain(origin, head.hash, head.seq + 1, line, context);
       const { seq, hash, type, version, at, actor, subject, command, trace, body } = event;
       write(APPEND, seq, hash, type, version, at, actor, subject, command, trace, body);
       head = { seq, hash };
@@ -174,7 +172,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       cached.set(key, row);
       if (!KEPT.has(kind)) passing.add(key);
       dirty.set(key, { kind, id });
-      if (kind === 'webhook') read.forget();
+      if (kind === 'webhook' || ('unfunded' in row && row.unfunded)) read.forget(kind);
     }
     for (const event of draft.events)
       for (const effect of react(draft, event)) {
@@ -185,6 +183,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
 
   function one({ id, actor, trace, command, remember }: Execute, transaction: Transaction): Executed {
     const { at, ids, answers } = transaction;
+    const moment: Moment = { at, actor, ids, commandId: id, trace: trace ?? null };
+    const refused = refuseEntry({ row: read.row, moment }, command);
+    if (refused) return { result: err(refused), replayed: false };
     const digest = remember ? fingerprint(command) : '';
     const known = remember ? answers.get(id) : undefined;
     // Given before: nothing happens now.
@@ -192,7 +193,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       return known.digest === digest
         ? replayed(known.answer)
         : { ...refusal('idempotency_key_reused'), replayed: true };
-    const draft = openDraft(read, { at, actor, ids, commandId: id, trace: trace ?? null });
+    const draft = openDraft(read, moment);
     const decided = decide(draft, command, head.seq + 1);
     if (decided.ok && draft.events.length > 0) commit(draft, transaction);
     const result: Executed['result'] = decided.ok

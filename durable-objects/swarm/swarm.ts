@@ -17,7 +17,6 @@ import { squadName } from '../../core/devices/port.ts';
 import { type Actor, actorName } from '../../core/envelope.ts';
 import type { DeviceId, OrderId } from '../../core/ids.ts';
 import { idSource } from '../../core/ids.ts';
-import { newSigningKey } from '../../core/journal/checkpoint.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
 import { commandsPerCallMax, storageBytesRefuse, waitSecondsMax } from '../../core/limits.ts';
@@ -35,6 +34,7 @@ import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { drain, nextInOutbox } from './outbox-drain.ts';
 import { answer } from './queries.ts';
+import { newSigningKey } from './signing-key.ts';
 import { openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { nextTimer, runTimers } from './timers.ts';
 
@@ -46,6 +46,11 @@ export interface SwarmEnv {
 
 /** A drain goes around so often before it leaves the rest to the alarm. */
 const drainRoundsMax = 20;
+
+/** A drain that was cut off is taken up by the alarm after so long. */
+const drainMsMax = 2_000;
+/** Alarms are set on a grid: what is due close together wakes the object once. */
+const alarmGridMs = 250;
 
 /** A swarm, named by its id. */
 export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService, SwarmPort {
@@ -172,12 +177,14 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
+    // A halted swarm writes nothing, so nothing that is due can be done: somebody looks first.
+    if (this.#store.halted() !== null) return;
     // Too many alarms: what is due waits until the window is over; nothing is lost, nothing runs on [P18].
     if (!this.#breaker.alarm()) {
       this.#armAt(Date.now() + 60_000);
       return;
     }
-    runTimers({ sql: this.#sql, now: () => Date.now(), execute: (command) => void this.#execute([command]) });
+    runTimers({ sql: this.#sql, now: () => Date.now(), execute: (command) => this.#must(command) });
     await this.#drain();
     this.#arm();
   }
@@ -206,7 +213,14 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   #system(id: string, command: Execute['command']): void {
-    this.#execute([{ id, actor: { kind: 'system', id: 'swarm' }, command, remember: false }]);
+    this.#must({ id, actor: { kind: 'system', id: 'swarm' }, command, remember: false });
+  }
+
+  /** Executes what the swarm owes itself: when it may not write just now, whoever asked must ask again. */
+  #must(command: Execute): void {
+    const { result } = only(this.#execute([command]));
+    if (!result.ok && LATER.has(result.error.code))
+      throw new Fault(`not now: ${result.error.code}`, { retryable: true });
   }
 
   async #drain(): Promise<void> {
@@ -228,7 +242,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
             sendDelivery(effect, {
               store: this.#store,
               send: (request) => this.env.WEBHOOK_SENDER.send(request),
-              execute: (command) => void this.#execute([command]),
+              execute: (command) => this.#must(command),
               now: () => Date.now(),
               random: () => randomBytes(4).readUInt32BE() / 2 ** 32,
             }),
@@ -253,12 +267,13 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     for (const effect of effects) if (effect.kind === 'expel') await stub.expel(effect.device);
   }
 
-  /** Sets the alarm for what is due first. */
+  /** Sets the alarm for what is due first. What is due in the outbox now is under way: the alarm only makes sure of it. */
   #arm(): void {
-    const timer = nextTimer(this.#sql);
-    const outbox = this.#draining ? null : nextInOutbox(this.#sql);
-    const due = Math.min(timer ?? Number.POSITIVE_INFINITY, outbox ?? Number.POSITIVE_INFINITY);
-    if (Number.isFinite(due)) this.#armAt(due);
+    const now = Date.now();
+    const timer = nextTimer(this.#sql) ?? Number.POSITIVE_INFINITY;
+    const outbox = nextInOutbox(this.#sql) ?? Number.POSITIVE_INFINITY;
+    const due = Math.min(timer, outbox <= now ? now + drainMsMax : outbox);
+    if (Number.isFinite(due)) this.#armAt(Math.ceil(due / alarmGridMs) * alarmGridMs);
   }
 
   #armAt(due: number): void {
@@ -289,6 +304,9 @@ const GROWS: ReadonlySet<string> = new Set([
   'HoldTransfer',
   'OpenEnrollment',
 ]);
+
+/** Refusals that pass: the same command may be allowed a little later. */
+const LATER: ReadonlySet<string> = new Set(['swarm_halted', 'breaker_open', 'storage_full']);
 
 function only(executed: readonly Executed[]): Executed {
   const [one] = executed;

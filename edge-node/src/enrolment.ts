@@ -15,7 +15,8 @@ export interface EnrolRequest {
 
 export type EnrolRefused<E> =
   | { readonly code: 'already_enrolled'; readonly device: string }
-  | { readonly code: 'refused'; readonly cause: E };
+  | { readonly code: 'refused'; readonly cause: E }
+  | { readonly code: 'answer_invalid' };
 
 /** Posts the body of `enrollDevice` with this idempotency key. */
 export type PostEnrolment<E> = (body: unknown, idempotencyKey: string) => Promise<Result<unknown, E>>;

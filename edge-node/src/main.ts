@@ -93,7 +93,12 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
     { url: enrolment.connectUrl, credential: enrolment.credential },
     {
       ...{ clock, log, outbox },
-      identity: { device: enrolment.device, did: identity.did, audience: new URL(enrolment.connectUrl).host, sign: identity.sign },
+      identity: {
+        device: enrolment.device,
+        did: identity.did,
+        audience: new URL(enrolment.connectUrl).host,
+        sign: identity.sign,
+      },
       openSocket: deps.openSocket ?? openSocket,
       random: deps.random ?? Math.random,
       takeOrders: supervisor.take,

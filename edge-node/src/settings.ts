@@ -56,10 +56,15 @@ export function writeSettings(home: string, settings: DeviceSettings): void {
 }
 
 /** Adds folders to what is granted. A folder that was granted before has the new permissions from now on. */
-export function withFolders(settings: DeviceSettings, read: readonly string[], run: readonly string[]): DeviceSettings {
+export function withFolders(
+  settings: DeviceSettings,
+  read: readonly string[],
+  run: readonly string[],
+  cwd: string,
+): DeviceSettings {
   const grants = new Map(settings.grants.map((grant) => [grant.path, grant]));
-  for (const path of read.map((folder) => resolve(folder)))
+  for (const path of read.map((folder) => resolve(cwd, folder)))
     grants.set(path, { path, read: true, run: grants.get(path)?.run ?? false });
-  for (const path of run.map((folder) => resolve(folder))) grants.set(path, { path, read: true, run: true });
+  for (const path of run.map((folder) => resolve(cwd, folder))) grants.set(path, { path, read: true, run: true });
   return { ...settings, grants: [...grants.values()] };
 }

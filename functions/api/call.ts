@@ -135,3 +135,10 @@ export function asObject(view: Json): JsonObject {
 export function originOf({ request }: Pick<OpenCall, 'request'>): string {
   return new URL(request.url).origin;
 }
+
+/** A page of a list, each thing in it shown in another way. */
+export function eachOf(listed: Json, showOne: (view: JsonObject) => JsonObject): JsonObject {
+  const { data, nextCursor } = asObject(listed);
+  assert(Array.isArray(data), 'a list has data');
+  return { data: data.map((view) => showOne(asObject(view))), nextCursor: nextCursor ?? null };
+}

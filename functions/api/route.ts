@@ -154,6 +154,11 @@ export function idParam<P extends IdPrefix>(prefix: P, missing: ProblemCode): Id
   return { prefix, missing };
 }
 
+/** True for a place in a path where an id stands. */
+export function isIdParam(param: IdParam | TextParam): param is IdParam {
+  return param.prefix !== null;
+}
+
 /** True when a path's text has the form of the id that is expected there. */
 export function isParam(param: IdParam | TextParam, text: string): boolean {
   return param.prefix === null || isId(param.prefix, text);

@@ -1,8 +1,6 @@
 // The squad's first tables: who is connected, which orders wait for a device, what the swarm must still be told.
 
-import type { Migration } from '../../durable-objects/migrate.ts';
-
-export const spine: Migration = {
+export const spine = {
   id: '0001-spine',
   sql: `
     -- The name of this object, kept for wakes that do not bring it.

@@ -42,6 +42,8 @@ CREATE TABLE merkle (start INTEGER PRIMARY KEY, root TEXT NOT NULL);
 CREATE TABLE swarm (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE account (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE transfer (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+-- The audit adds up what is pending without reading every transfer there ever was.
+CREATE INDEX transfer_pending ON transfer (id) WHERE body ->> '$.state' = 'pending';
 
 CREATE TABLE task (
   id TEXT PRIMARY KEY,

@@ -20,7 +20,9 @@ function counted<A extends unknown[], R>(real: (...args: A) => R) {
 }
 
 DatabaseSync.prototype.exec = counted(DatabaseSync.prototype.exec);
-for (const name of ['run', 'all', 'get'] as const) StatementSync.prototype[name] = counted(StatementSync.prototype[name]) as never;
+// Overloads cannot be wrapped in their types; the wrapper passes everything on as it came.
+const statement = StatementSync.prototype as unknown as Record<'run' | 'all' | 'get', (...args: unknown[]) => unknown>;
+for (const name of ['run', 'all', 'get'] as const) statement[name] = counted(statement[name]);
 
 work(folder, (used) => writeSync(1, `heard ${used}\n`));
 writeSync(1, `statements ${count}\n`);

@@ -68,7 +68,9 @@ export function work(folder: string, heard: (used: number) => void): void {
     flush();
     const used = database.transaction(() => {
       store.end(attempt.attempt, 'succeeded', 1);
-      return outbox.append([{ body: { type: 'attempt.succeeded', ...ref(offer), result: offer.input, durationMs: 1 } }]);
+      return outbox.append([
+        { body: { type: 'attempt.succeeded', ...ref(offer), result: offer.input, durationMs: 1 } },
+      ]);
     });
     heard(used);
   }

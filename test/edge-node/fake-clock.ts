@@ -30,7 +30,9 @@ export function createFakeClock(start = 1_800_000_000_000): FakeClock {
       const end = monotonic + ms;
       await settle();
       for (;;) {
-        const due = [...timers].filter(([, timer]) => timer.at <= end).sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
+        const due = [...timers]
+          .filter(([, timer]) => timer.at <= end)
+          .sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
         if (due === undefined) break;
         timers.delete(due[0]);
         const moved = Math.max(0, due[1].at - monotonic);

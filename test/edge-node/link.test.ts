@@ -39,7 +39,12 @@ async function start(deps: EdgeNodeDeps = {}): Promise<EdgeNode> {
   const node = await startEdgeNode(
     { home: device.home },
     // Pauses as short as they may be: a random number of 0 halves them.
-    { loadOperations: async () => [echo, slow.operation], random: () => 0, log: (_level, message) => logged.push(message), ...deps },
+    {
+      loadOperations: async () => [echo, slow.operation],
+      random: () => 0,
+      log: (_level, message) => logged.push(message),
+      ...deps,
+    },
   );
   nodes.push(node);
   return node;
@@ -55,7 +60,8 @@ const progress: FactBody = { type: 'facts.dropped', count: 1, reason: 'a fact fo
 function fill(facts: number): void {
   const database = openDatabase(join(device.home, 'device.db'));
   const outbox = openOutbox(database, { now: Date.now });
-  for (let left = facts; left > 0; left -= 1_000) outbox.append(Array.from({ length: Math.min(left, 1_000) }, () => ({ body: progress })));
+  for (let left = facts; left > 0; left -= 1_000)
+    outbox.append(Array.from({ length: Math.min(left, 1_000) }, () => ({ body: progress })));
   database.close();
 }
 
@@ -66,10 +72,20 @@ describe('the first connection', () => {
     const offer = anOffer();
     squad.order(offer);
     await squad.until(succeeded(offer.attempt));
-    expect(squad.facts.map(({ body }) => body.type)).toEqual(['device.described', 'attempt.started', 'attempt.succeeded']);
-    expect(squad.facts[0]?.body).toMatchObject({ description: { privacy: 'device-only', operations: [{ name: 'test.echo' }, { name: 'test.slow' }] } });
+    expect(squad.facts.map(({ body }) => body.type)).toEqual([
+      'device.described',
+      'attempt.started',
+      'attempt.succeeded',
+    ]);
+    expect(squad.facts[0]?.body).toMatchObject({
+      description: { privacy: 'device-only', operations: [{ name: 'test.echo' }, { name: 'test.slow' }] },
+    });
     await squad.until(() => node.counts().facts === 0);
-    expect(readDeviceStatus(device.home, Date.now())).toMatchObject({ running: true, health: 'green', outbox: { epoch: 1, facts: 0 } });
+    expect(readDeviceStatus(device.home, Date.now())).toMatchObject({
+      running: true,
+      health: 'green',
+      outbox: { epoch: 1, facts: 0 },
+    });
   });
 
   test('acknowledges an order before anything is said of its attempt', async () => {
@@ -194,7 +210,9 @@ describe('histories that differ', () => {
     const third = await start();
     await squad.until(() => third.counts().facts === 0 && squad.epoch === 2);
     expect(squad.facts.filter(({ epoch, body }) => epoch === 2 && body.type === 'facts.dropped')).toHaveLength(10);
-    expect(squad.facts.filter(({ epoch }) => epoch === 2).map(({ seq }) => seq)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
+    expect(squad.facts.filter(({ epoch }) => epoch === 2).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 11 }, (_, i) => i + 1),
+    );
   });
 
   test('a swarm that expects a fact that it had committed gets a new epoch and the number of those that are gone', async () => {
@@ -217,7 +235,10 @@ describe('histories that differ', () => {
     copyFileSync(join(device.home, 'device.key'), join(device.home, 'device.db'));
     await (await start()).connected;
     await squad.until(() => squad.facts.filter(({ epoch }) => epoch === 2).length === 2);
-    expect(squad.facts.filter(({ epoch }) => epoch === 2).map(({ body }) => body.type)).toEqual(['facts.dropped', 'device.described']);
+    expect(squad.facts.filter(({ epoch }) => epoch === 2).map(({ body }) => body.type)).toEqual([
+      'facts.dropped',
+      'device.described',
+    ]);
   });
 });
 
@@ -272,7 +293,10 @@ describe('a connection that fails', () => {
     ['a frame with unknown members', '{"type":"expected","epoch":1,"seq":1,"more":1}'],
     ['an order that cannot be', '{"type":"orders","orders":[{"id":"x"}]}'],
     ['a second challenge', JSON.stringify({ type: 'challenge', nonce: 'n'.repeat(20), audience: 'x' })],
-    ['a welcome out of turn', JSON.stringify({ type: 'welcome', device: anId('dev'), epoch: 1, seq: 0, now: 1, pingMs: 1000 })],
+    [
+      'a welcome out of turn',
+      JSON.stringify({ type: 'welcome', device: anId('dev'), epoch: 1, seq: 0, now: 1, pingMs: 1000 }),
+    ],
   ])('that brings %s is closed and made anew', async (_what, text) => {
     const node = await start();
     await node.connected;
@@ -310,9 +334,14 @@ describe('a connection that fails', () => {
     const clock = createFakeClock();
     await start({ clock });
     await squad.until(() => sockets.length === 1);
-    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({ health: 'red', runtime: { link: 'connecting' } });
+    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({
+      health: 'red',
+      runtime: { link: 'connecting' },
+    });
     await clock.advance(10_001);
-    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({ runtime: { link: 'waiting', lastProblem: 'the socket did not open in time' } });
+    expect(readDeviceStatus(device.home, clock.now())).toMatchObject({
+      runtime: { link: 'waiting', lastProblem: 'the socket did not open in time' },
+    });
     await clock.advance(backoffMsMin);
     await squad.until(() => sockets.length === 2, 'another connection');
     for (const socket of sockets) socket.destroy();
@@ -342,7 +371,8 @@ describe('100,000 facts', () => {
     const began = performance.now();
     const node = await start();
     await node.connected;
-    while (squad.facts.length < 100_001 || node.counts().facts > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (squad.facts.length < 100_001 || node.counts().facts > 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     const seconds = (performance.now() - began) / 1_000;
     expect(squad.facts.every(({ seq }, index) => seq === index + 1)).toBe(true);
     expect(seconds).toBeLessThan(45); // about 5 s on an idle machine: bounded, not measured
@@ -383,11 +413,20 @@ describe('the sender of facts', () => {
     const { sender, sent } = aSender(50);
     sender.pump();
     sender.pump();
-    expect(sent).toEqual([[1, 10], [11, 20]]);
+    expect(sent).toEqual([
+      [1, 10],
+      [11, 20],
+    ]);
     sender.committed(10);
     expect(sent).toHaveLength(3);
     sender.committed(30);
-    expect(sent).toEqual([[1, 10], [11, 20], [21, 30], [31, 40], [41, 50]]);
+    expect(sent).toEqual([
+      [1, 10],
+      [11, 20],
+      [21, 30],
+      [31, 40],
+      [41, 50],
+    ]);
   });
 
   test('gives a connection up that does not acknowledge, though it may answer pings', async () => {

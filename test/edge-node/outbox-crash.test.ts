@@ -39,7 +39,10 @@ function look(folder: string) {
   try {
     if (database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'outbox_state'").get() === undefined) return null;
     const state = database.prepare('SELECT epoch, used, committed FROM outbox_state').get() ?? {};
-    const seqs = database.prepare('SELECT seq FROM outbox ORDER BY seq').all().map((row) => Number(row.seq));
+    const seqs = database
+      .prepare('SELECT seq FROM outbox ORDER BY seq')
+      .all()
+      .map((row) => Number(row.seq));
     return { epoch: Number(state.epoch), used: Number(state.used), committed: Number(state.committed), seqs };
   } finally {
     database.close();
@@ -62,7 +65,9 @@ function afterRestart(folder: string): void {
   for (const one of facts) fact.parse(one);
   expect(epoch).toBeLessThanOrEqual(2); // 2 only when the crash came before the first welcome was stored
   for (const { offer } of attempts) {
-    const said = facts.filter(({ body }) => 'attempt' in body && body.attempt === offer.attempt).map(({ body }) => body.type);
+    const said = facts
+      .filter(({ body }) => 'attempt' in body && body.attempt === offer.attempt)
+      .map(({ body }) => body.type);
     expect(said.filter((type) => type === 'attempt.started')).toHaveLength(1);
     expect(said.filter((type) => type === 'attempt.succeeded')).toHaveLength(1);
     expect(said.at(0)).toBe('attempt.started');
@@ -72,7 +77,9 @@ function afterRestart(folder: string): void {
   expect(found?.seqs).toEqual([]);
 }
 
-test('[P11] a device killed at any statement of its database loses no durable fact and sends none twice', { timeout: 60_000 }, async () => {
+test('[P11] a device killed at any statement of its database loses no durable fact and sends none twice', {
+  timeout: 60_000,
+}, async () => {
   const whole = aFolder();
   const { output, killed } = await run(whole, 0);
   expect(killed).toBe(false);

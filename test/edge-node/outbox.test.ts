@@ -148,9 +148,16 @@ describe('the outbox', () => {
     outbox.welcome(1, 0);
     for (let round = 0; round < 11; round++) {
       const last = outbox.append(Array.from({ length: 100 }, () => ({ body: progress() })));
-      outbox.commit(1, last, Array.from({ length: 100 }, (_, i) => ({ seq: last - i, code: 'refused' })));
+      outbox.commit(
+        1,
+        last,
+        Array.from({ length: 100 }, (_, i) => ({ seq: last - i, code: 'refused' })),
+      );
     }
-    expect(database.get('SELECT count(*) AS n, max(seq) AS newest FROM receipts')).toEqual({ n: receiptsMax, newest: 1_100 });
+    expect(database.get('SELECT count(*) AS n, max(seq) AS newest FROM receipts')).toEqual({
+      n: receiptsMax,
+      newest: 1_100,
+    });
   });
 });
 
@@ -179,7 +186,9 @@ describe('epochs', () => {
         expect(outbox.welcome(2, base)).toEqual({ kind: 'renumbered', facts: facts - gone });
         const kept = held(outbox, 0);
         expect(kept.map(({ seq }) => seq)).toEqual(Array.from({ length: facts - gone }, (_, i) => base + 1 + i));
-        expect(kept.map(({ body }) => body)).toEqual(Array.from({ length: facts - gone }, (_, i) => result(`${gone + i}`)));
+        expect(kept.map(({ body }) => body)).toEqual(
+          Array.from({ length: facts - gone }, (_, i) => result(`${gone + i}`)),
+        );
         expect(outbox.claim()).toEqual({ epoch: 2, seq: base + facts - gone });
         database.close();
         for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `device.db${end}`), { force: true });

@@ -40,7 +40,10 @@ interface Options {
 
 /** A supervisor over the database of this test; opening a second one is a restart. */
 function start(options: Options = {}) {
-  const database = openDatabase(join(folder, 'device.db'), options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax });
+  const database = openDatabase(
+    join(folder, 'device.db'),
+    options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax },
+  );
   close.push(() => database.close());
   const outbox = openOutbox(database, { now: clock.now });
   const store = openAttemptStore(database);
@@ -122,7 +125,12 @@ describe('an offer', () => {
     expect(types(offer.attempt)).toEqual(['started', 'succeeded']);
   });
 
-  const refusals: [string, string, (offer: ReturnType<typeof anOffer>) => Partial<ReturnType<typeof anOffer>>, Options?][] = [
+  const refusals: [
+    string,
+    string,
+    (offer: ReturnType<typeof anOffer>) => Partial<ReturnType<typeof anOffer>>,
+    Options?,
+  ][] = [
     ['operation_unknown', 'an operation that it does not have', () => ({ operation: 'text.unknown' })],
     ['operation_not_granted', 'an operation that its owner withholds', () => ({}), { withheld: ['test.echo'] }],
     ['input_invalid', 'an input that the schema refuses', () => ({ input: { text: 7 } })],
@@ -136,21 +144,25 @@ describe('an offer', () => {
     Object.assign(offer, change(offer));
     expect(await deliver(offer)).toHaveLength(1);
     const { attempt, task, fence } = offer;
-    expect(said(attempt)).toEqual([{ type: 'attempt.declined', attempt, task, fence, code, message: expect.any(String) }]);
+    expect(said(attempt)).toEqual([
+      { type: 'attempt.declined', attempt, task, fence, code, message: expect.any(String) },
+    ]);
   });
 
   test('past the number that is done at once is declined as busy, and taken again when one has ended', async () => {
     const slow = aSlowOperation();
     const { deliver, said, types } = start({ operations: [slow.operation], parallel: 1 });
-    const [first, second, third] = [1, 2, 3].map(() => anOffer({ operation: 'test.slow' }));
-    await deliver(first!); // the array has three
-    await deliver(second!);
-    expect(said(second!.attempt)).toMatchObject([{ type: 'attempt.declined', code: 'busy' }]);
+    const first = anOffer({ operation: 'test.slow' });
+    const second = anOffer({ operation: 'test.slow' });
+    const third = anOffer({ operation: 'test.slow' });
+    await deliver(first);
+    await deliver(second);
+    expect(said(second.attempt)).toMatchObject([{ type: 'attempt.declined', code: 'busy' }]);
     slow.runs[0]?.finish('done');
     await clock.advance(0);
-    await deliver(third!);
-    expect(types(first!.attempt)).toEqual(['started', 'succeeded']);
-    expect(types(third!.attempt)).toEqual(['started']);
+    await deliver(third);
+    expect(types(first.attempt)).toEqual(['started', 'succeeded']);
+    expect(types(third.attempt)).toEqual(['started']);
   });
 
   test('waits for the operations to be loaded', async () => {
@@ -226,7 +238,9 @@ describe('a running attempt', () => {
     expect(slow.runs[0]?.signal.aborted).toBe(false);
     await clock.advance(2);
     expect(slow.runs[0]?.signal.reason).toMatchObject({ reason: 'deadline_passed' });
-    expect(said(offer.attempt)).toMatchObject([{ type: 'attempt.failed', error: { code: 'deadline_passed', retryable: false } }]);
+    expect(said(offer.attempt)).toMatchObject([
+      { type: 'attempt.failed', error: { code: 'deadline_passed', retryable: false } },
+    ]);
   });
 
   test('[P16] ends with its lease when nothing renews it', async () => {
@@ -238,7 +252,10 @@ describe('a running attempt', () => {
     expect(slow.runs[0]?.signal.aborted).toBe(false);
     await clock.advance(2);
     expect(slow.runs[0]?.signal.reason).toMatchObject({ reason: 'lease_expired' });
-    expect(said(offer.attempt).at(-1)).toMatchObject({ type: 'attempt.failed', error: { code: 'lease_expired', retryable: true } });
+    expect(said(offer.attempt).at(-1)).toMatchObject({
+      type: 'attempt.failed',
+      error: { code: 'lease_expired', retryable: true },
+    });
   });
 
   test('tells the swarm every third of its lease, and committed heartbeats renew it from when they were made', async () => {
@@ -296,15 +313,33 @@ describe('a running attempt', () => {
 });
 
 describe('what comes of a run', () => {
-  const throws = (error: unknown) => defineOperation({ ...echo, output: z.unknown(), run: () => Promise.reject(error) });
-  const answers = (value: unknown, output: z.ZodType = z.unknown()) => defineOperation({ ...echo, output, run: async () => value });
+  const throws = (error: unknown) =>
+    defineOperation({ ...echo, output: z.unknown(), run: () => Promise.reject(error) });
+  const answers = (value: unknown, output: z.ZodType = z.unknown()) =>
+    defineOperation({ ...echo, output, run: async () => value });
   const deep = (depth: number): unknown => (depth === 0 ? 1 : [deep(depth - 1)]);
   const cases: [string, Operation, object][] = [
-    ['its own failure', throws(new OperationFailure('too_big', 'It is too big.', { retryable: true })), { code: 'too_big', message: 'It is too big.', retryable: true }],
-    ['a failure with a code that cannot travel', throws(new OperationFailure('Not A Code', 'x')), { code: 'operation_failed', message: 'x', retryable: false }],
-    ['an error that nobody foresaw', throws(new TypeError('/home/me/secret is undefined')), { code: 'operation_crashed', message: expect.not.stringContaining('secret'), retryable: false }],
+    [
+      'its own failure',
+      throws(new OperationFailure('too_big', 'It is too big.', { retryable: true })),
+      { code: 'too_big', message: 'It is too big.', retryable: true },
+    ],
+    [
+      'a failure with a code that cannot travel',
+      throws(new OperationFailure('Not A Code', 'x')),
+      { code: 'operation_failed', message: 'x', retryable: false },
+    ],
+    [
+      'an error that nobody foresaw',
+      throws(new TypeError('/home/me/secret is undefined')),
+      { code: 'operation_crashed', message: expect.not.stringContaining('secret'), retryable: false },
+    ],
     ['something that is no error', throws(null), { code: 'operation_crashed' }],
-    ['a result that the schema refuses', answers({ text: 7 }, z.strictObject({ text: z.string() })), { code: 'result_invalid' }],
+    [
+      'a result that the schema refuses',
+      answers({ text: 7 }, z.strictObject({ text: z.string() })),
+      { code: 'result_invalid' },
+    ],
     ['a result that nests too deep', answers(deep(70)), { code: 'result_invalid' }],
     ['a result that is too large', answers('x'.repeat(taskResultBytesMax)), { code: 'result_too_large' }],
   ];
@@ -354,7 +389,10 @@ describe('a restart in the middle of an attempt', () => {
     first.database.close();
     clock.setWall(clock.now() + 60_001);
     const { said } = start({ operations: [slow.operation] });
-    expect(said(offer.attempt).at(-1)).toMatchObject({ type: 'attempt.failed', error: { code: 'interrupted', retryable: true } });
+    expect(said(offer.attempt).at(-1)).toMatchObject({
+      type: 'attempt.failed',
+      error: { code: 'interrupted', retryable: true },
+    });
     expect(slow.runs).toHaveLength(1);
   });
 
@@ -420,7 +458,10 @@ describe('a clean stop', () => {
     await clock.advance(1_001);
     await stopped;
     expect(types(ends.attempt)).toEqual(['started', 'succeeded']);
-    expect(said(stays.attempt).at(-1)).toMatchObject({ type: 'attempt.failed', error: { code: 'interrupted', retryable: true } });
+    expect(said(stays.attempt).at(-1)).toMatchObject({
+      type: 'attempt.failed',
+      error: { code: 'interrupted', retryable: true },
+    });
   });
 
   test('does not wait when nothing runs', async () => {

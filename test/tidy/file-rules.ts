@@ -1,5 +1,6 @@
 // Rules about files as a whole: their names, what is left behind in them, and what a lock file may say.
 
+import { dirname } from 'node:path/posix';
 import { isCode, isNode, type Node, parse, type SourceFile, violation, walk } from './repository.ts';
 
 /** Names that say nothing of what is inside. */
@@ -96,4 +97,34 @@ export function lockViolations(files: readonly SourceFile[]): string[] {
         violation(file, m.index, 'a download address'),
       ),
     );
+}
+
+/**
+ * Packages for other platforms that a lock file does not name: `npm ci` then fails everywhere. They go missing when the
+ * registry at hand does not have them all.
+ */
+export function lockGaps(files: readonly SourceFile[]): string[] {
+  return files
+    .filter((file) => file.path.endsWith('package-lock.json'))
+    .flatMap((file) => {
+      // npm's own format, version 3.
+      const { packages } = JSON.parse(file.text) as { packages: Record<string, LockedPackage> };
+      return Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
+        Object.keys(optionalDependencies)
+          .filter((name) => !isLocked(packages, place, name))
+          .map((name) => `${file.path}: ${place || 'the project'} may need ${name}, which is not locked`),
+      );
+    });
+}
+
+interface LockedPackage {
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** Whether a package is found from a place as Node finds it: in its own node_modules, or in one further out. */
+function isLocked(packages: Readonly<Record<string, LockedPackage>>, place: string, name: string): boolean {
+  for (let at = place; at !== '.' && at !== ''; at = dirname(at)) {
+    if (packages[`${at}/node_modules/${name}`] !== undefined) return true;
+  }
+  return packages[`node_modules/${name}`] !== undefined;
 }

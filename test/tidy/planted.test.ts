@@ -3,7 +3,14 @@
 import { expect, test } from 'vitest';
 import { purityViolations } from './core-rules.ts';
 import { linkViolations, ruleViolations } from './docs-rules.ts';
-import { lockViolations, machineViolations, nameViolations, noteViolations, switchViolations } from './file-rules.ts';
+import {
+  lockGaps,
+  lockViolations,
+  machineViolations,
+  nameViolations,
+  noteViolations,
+  switchViolations,
+} from './file-rules.ts';
 import { cycles, directionViolations } from './import-rules.ts';
 import type { SourceFile } from './repository.ts';
 
@@ -197,4 +204,18 @@ test('a folder of the specification without a page is found', () => {
 test('download addresses in a lock file are found, and links to workspaces are not', () => {
   const text = ['{', '"resolved": "edge-node",', `"resolved": "${'https:'}//registry.example/a.tgz"`, '}'];
   expect(lockViolations([file('package-lock.json', ...text)])).toEqual(['package-lock.json:3: a download address']);
+});
+
+test('packages of other platforms that a lock file lacks are found, nested ones too', () => {
+  const packages = {
+    '': { optionalDependencies: { 'node-x': '1' } },
+    'node_modules/node-x': {},
+    'node_modules/a': { optionalDependencies: { 'a-mac': '1', 'a-win': '1' } },
+    'node_modules/a-mac': {},
+    'node_modules/b/node_modules/a': { optionalDependencies: { 'a-mac': '2', 'a-arm': '2' } },
+    'node_modules/b/node_modules/a-arm': {},
+  };
+  expect(lockGaps([file('package-lock.json', JSON.stringify({ packages }))])).toEqual([
+    'package-lock.json: node_modules/a may need a-win, which is not locked',
+  ]);
 });

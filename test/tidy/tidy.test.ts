@@ -3,7 +3,14 @@
 import { expect, test } from 'vitest';
 import { purityViolations } from './core-rules.ts';
 import { linkViolations, ruleViolations } from './docs-rules.ts';
-import { lockViolations, machineViolations, nameViolations, noteViolations, switchViolations } from './file-rules.ts';
+import {
+  lockGaps,
+  lockViolations,
+  machineViolations,
+  nameViolations,
+  noteViolations,
+  switchViolations,
+} from './file-rules.ts';
 import { cycles, directionViolations } from './import-rules.ts';
 import { readRepository, root, type SourceFile } from './repository.ts';
 
@@ -25,6 +32,7 @@ test.each([
   ['links between pages lead somewhere', linkViolations],
   ['every rule of docs/spec has a test that carries its id, and every id in a title is a rule', ruleViolations],
   ['the lock file names no registry', lockViolations],
+  ['the lock file names the packages of every platform', lockGaps],
 ])('%s', (_, rule) => {
   expect(rule(files)).toEqual([]);
 });

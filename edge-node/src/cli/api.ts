@@ -72,7 +72,13 @@ export function createApi(url: string, key: string | null, deps: ApiDeps): Api {
     get: (path, request = {}) => call(caller, 'GET', path, request),
     post: (path, request = {}) => call(caller, 'POST', path, { idempotencyKey: randomUUID(), ...request }),
     async stream(path, headers) {
-      const answered = await tryOnce(caller, 'GET', path, { headers: { accept: 'text/event-stream', ...headers } }, deps.interrupted);
+      const answered = await tryOnce(
+        caller,
+        'GET',
+        path,
+        { headers: { accept: 'text/event-stream', ...headers } },
+        deps.interrupted,
+      );
       if (!answered.ok) return answered;
       const response = answered.value;
       if (response.ok) return ok(response);
@@ -87,7 +93,12 @@ interface Caller {
   readonly deps: ApiDeps;
 }
 
-async function call(caller: Caller, method: string, path: string, request: ApiRequest): Promise<Result<ApiAnswer, ApiError>> {
+async function call(
+  caller: Caller,
+  method: string,
+  path: string,
+  request: ApiRequest,
+): Promise<Result<ApiAnswer, ApiError>> {
   const { deps } = caller;
   for (let tries = 1; ; tries++) {
     const ms = tryMsMax + (request.waitSeconds ?? 0) * 1_000;
@@ -114,7 +125,8 @@ async function tryOnce(
   for (const [name, value] of Object.entries(request.query ?? {})) {
     if (value !== undefined) address.searchParams.set(name, String(value));
   }
-  const authorization = request.authorization === undefined ? (key === null ? null : `Bearer ${key}`) : request.authorization;
+  const authorization =
+    request.authorization === undefined ? (key === null ? null : `Bearer ${key}`) : request.authorization;
   const headers: Record<string, string> = {
     accept: 'application/json',
     'user-agent': 'starling-command/0.1.0',
@@ -179,8 +191,6 @@ async function textOf(response: Response): Promise<Result<string, ApiError>> {
 
 function isPassing(error: ApiError): boolean {
   if (error.kind === 'unreachable') return true;
-  // The same key is being worked on: its answer will be there in a moment.
-  if (error.kind === 'problem' && error.status === 409) return error.code === 'idempotency_key_running';
   return (error.kind === 'problem' || error.kind === 'unexpected') && PASSING.includes(error.status);
 }
 
@@ -194,7 +204,8 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'no answer';
   if (error.name === 'TimeoutError') return 'no answer in time';
   const { cause } = error;
-  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : printable(cause.message);
+  if (cause instanceof Error)
+    return 'code' in cause && typeof cause.code === 'string' ? cause.code : printable(cause.message);
   return printable(error.message);
 }
 

@@ -59,7 +59,11 @@ export function misused(context: CommandContext, message: string): ExitCode {
 }
 
 /** Says why the command did not succeed: a sentence for people, an object on standard error for programs. */
-export function fail(context: CommandContext, exit: keyof typeof EXIT, error: { readonly code: string; readonly message: string; readonly [more: string]: unknown }): ExitCode {
+export function fail(
+  context: CommandContext,
+  exit: keyof typeof EXIT,
+  error: { readonly code: string; readonly message: string; readonly [more: string]: unknown },
+): ExitCode {
   const { terminal, json } = context;
   terminal.err(json ? `${JSON.stringify({ error })}\n` : `starling: ${printable(error.message)}\n`);
   return EXIT[exit];
@@ -79,7 +83,10 @@ export function refused(context: CommandContext, error: ApiError): ExitCode {
       const sentence = error.detail === '' ? error.title : error.detail;
       const places = error.errors.map(({ pointer, message }) => `\n  ${pointer === '' ? '/' : pointer}: ${message}`);
       const asked = error.requestId === null ? '' : ` (request ${error.requestId})`;
-      if (!context.json) context.terminal.err(`starling: ${error.code}: ${printable(sentence)}${asked}${places.map((place) => `\n ${printable(place)}`).join('')}\n`);
+      if (!context.json)
+        context.terminal.err(
+          `starling: ${error.code}: ${printable(sentence)}${asked}${places.map((place) => `\n ${printable(place)}`).join('')}\n`,
+        );
       else context.terminal.err(`${JSON.stringify({ error: { ...rest, message: sentence } })}\n`);
       return EXIT[exitOf(error.status)];
     }
@@ -92,11 +99,19 @@ function exitOf(status: number): 'forbidden' | 'unreachable' | 'refused' {
 }
 
 /** Reads an answer by its schema; null, with the failure said, when it is of another shape. */
-export function readAnswer<T extends z.ZodType>(context: CommandContext, schema: T, answer: ApiAnswer): z.output<T> | null {
+export function readAnswer<T extends z.ZodType>(
+  context: CommandContext,
+  schema: T,
+  answer: ApiAnswer,
+): z.output<T> | null {
   const parsed = schema.safeParse(answer.body);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = `/${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}`;
-  refused(context, { kind: 'unexpected', status: answer.status, message: `the server's answer is not what this version expects (${where})` });
+  refused(context, {
+    kind: 'unexpected',
+    status: answer.status,
+    message: `the server's answer is not what this version expects (${where})`,
+  });
   return null;
 }

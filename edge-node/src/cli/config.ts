@@ -12,7 +12,9 @@ export const urlDefault = 'http://localhost:8787';
 
 const config = z.object({
   url: z.string(),
-  key: z.object({ id: z.string().nullable(), secret: z.string(), madeBy: z.enum(['signup', 'login', 'hand']) }).nullable(),
+  key: z
+    .object({ id: z.string().nullable(), secret: z.string(), madeBy: z.enum(['signup', 'login', 'hand']) })
+    .nullable(),
   tenant: z.string().nullable().default(null),
   swarm: z.string().nullable().default(null),
 });

@@ -20,7 +20,9 @@ const microPerCredit = 1_000_000;
 /** Micro-credits as credits: 1500000 is `1.5`. Exact. */
 export function credits(micro: number): string {
   const whole = Math.trunc(Math.abs(micro) / microPerCredit);
-  const rest = String(Math.abs(micro) % microPerCredit).padStart(6, '0').replace(/0+$/, '');
+  const rest = String(Math.abs(micro) % microPerCredit)
+    .padStart(6, '0')
+    .replace(/0+$/, '');
   return `${micro < 0 ? '-' : ''}${whole}${rest === '' ? '' : `.${rest}`}`;
 }
 

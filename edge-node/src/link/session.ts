@@ -138,7 +138,8 @@ function challenged(talk: Conversation, { nonce, audience }: Frame<'challenge'>)
     return wrong('the nonce is too short or too long');
   const { device, did, sign } = deps.identity;
   // Whoever passes the challenge of another host on, to use the answer there, gets none.
-  if (audience !== deps.identity.audience) return wrong('the challenge is for another host than the one that was called');
+  if (audience !== deps.identity.audience)
+    return wrong('the challenge is for another host than the one that was called');
   const text: ChallengeText = { protocol: SUBPROTOCOL, audience, device, nonce };
   socket.send(JSON.stringify({ type: 'prove', did, signature: sign(canonical(text)), ...deps.outbox.claim() }));
   talk.phase = 'welcome';

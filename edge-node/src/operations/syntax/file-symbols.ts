@@ -19,10 +19,13 @@ export interface FileSymbols {
 /** Reads the symbols of a parsed file. */
 export function fileSymbols(tree: Tree, text: string, grammar: Grammar): FileSymbols {
   const followed = grammar === 'typescript' || grammar === 'tsx' || grammar === 'javascript';
+  const links = followed ? moduleLinksOf(tree.rootNode) : null;
+  // What `require` binds is declared elsewhere, like what is imported.
+  const isOwn = ({ kind, name }: Declaration) => kind !== 're-export' && links?.imports.has(name) !== true;
   return {
-    declarations: declarationReaders[grammar](tree.rootNode, text).filter(({ kind }) => kind !== 're-export'),
+    declarations: declarationReaders[grammar](tree.rootNode, text).filter(isOwn),
     occurrences: occurrencesIn(tree, text, scopeRules[grammar]),
-    links: followed ? moduleLinksOf(tree.rootNode) : null,
+    links,
   };
 }
 

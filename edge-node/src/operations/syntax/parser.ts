@@ -2,16 +2,28 @@
 // inside the callback that uses it, since its memory is outside the reach of the garbage collector.
 
 import { createRequire } from 'node:module';
-import { Language, Parser, type Tree } from 'web-tree-sitter';
+import type { Language, Parser, Tree } from 'web-tree-sitter';
 import { parseMsMax, syntaxBytesMax } from '../limits.ts';
 import { OperationFailure } from '../operation.ts';
 import type { Grammar } from '../source/languages.ts';
 
 const require = createRequire(import.meta.url);
 
-// One parser for the process: web-tree-sitter has one memory, and trees are used one at a time.
+// One parser for the process: web-tree-sitter has one memory, and trees are used one at a time. Its code is loaded with
+// the first parse too, since a device that is never asked for one should not hold it.
 let parser: Promise<Parser> | null = null;
 const grammars = new Map<Grammar, Promise<Language>>();
+
+async function createParser(): Promise<Parser> {
+  const { Parser } = await import('web-tree-sitter');
+  await Parser.init();
+  return new Parser();
+}
+
+async function loadLanguage(grammar: Grammar): Promise<Language> {
+  const { Language } = await import('web-tree-sitter');
+  return Language.load(require.resolve(`@vscode/tree-sitter-wasm/wasm/tree-sitter-${grammar}.wasm`));
+}
 
 /** Parses text in one grammar. Null when it is too large or took too long; a tree with syntax errors is still a tree. */
 export interface GrammarReader {
@@ -21,15 +33,13 @@ export interface GrammarReader {
 /** A reader for a grammar, loaded on first use. Throws `syntax_unavailable` when the grammar cannot be loaded. */
 export async function grammarReader(grammar: Grammar): Promise<GrammarReader> {
   try {
-    parser ??= Parser.init().then(() => new Parser());
+    parser ??= createParser();
+    const ready = await parser;
     let language = grammars.get(grammar);
     if (language === undefined) {
-      language = parser.then(() =>
-        Language.load(require.resolve(`@vscode/tree-sitter-wasm/wasm/tree-sitter-${grammar}.wasm`)),
-      );
+      language = loadLanguage(grammar);
       grammars.set(grammar, language);
     }
-    const ready = await parser;
     const loaded = await language;
     return { read: (text, use) => readTree(ready, loaded, text, use) };
   } catch (cause) {

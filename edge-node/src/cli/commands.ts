@@ -1,0 +1,190 @@
+// The table of commands: names, words, options, and where the code is. Code is loaded when its command is called, so that
+// the runtime of a device does not carry the rest.
+
+import type { Command, Option } from './command.ts';
+
+const home: Option = {
+  value: 'folder',
+  help: 'the home of the device (STARLING_DEVICE_HOME, else ~/.starling-device)',
+};
+const timeout: Option = { value: 'seconds', help: 'wait at most so long; exit code 7 when it is not over by then' };
+const wait: Option = { help: 'wait until it is over' };
+const idempotencyKey: Option = {
+  value: 'key',
+  help: 'a key of your own: the same key and request give the same answer',
+};
+const deadline: Option = { value: 'time', help: 'done by then: 10m, 2h, or RFC 3339' };
+const deviceOptions = {
+  home,
+  'allow-read': { value: 'folder', many: true, help: 'operations may read in this folder' },
+  'allow-run': {
+    value: 'folder',
+    many: true,
+    help: "operations may read in this folder and run the project's own tools",
+  },
+  parallel: { value: 'number', help: 'attempts at once' },
+  privacy: { value: 'class', help: 'public, internal, confidential or device-only' },
+  capability: { value: 'name', many: true, help: 'something that tasks may require' },
+  withhold: { value: 'operation', many: true, help: 'an operation that this device does not offer' },
+} as const satisfies Record<string, Option>;
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'signup',
+    summary: 'sign an organization up and keep its API key',
+    options: {
+      email: { value: 'address', help: 'your e-mail address' },
+      organization: { value: 'name', help: 'its name' },
+    },
+    needsKey: false,
+    load: async () => (await import('./commands/account.ts')).signup,
+  },
+  {
+    name: 'login',
+    summary: 'get an API key for this machine (password: STARLING_PASSWORD, or asked for)',
+    options: {
+      email: { value: 'address', help: 'your e-mail address' },
+      'with-key': { help: 'keep the API key that stands on standard input instead' },
+    },
+    needsKey: false,
+    load: async () => (await import('./commands/account.ts')).login,
+  },
+  {
+    name: 'logout',
+    summary: 'forget the API key, and revoke it if `login` made it',
+    needsKey: false,
+    load: async () => (await import('./commands/account.ts')).logout,
+  },
+  {
+    name: 'device enrol',
+    aliases: ['device enroll'],
+    summary: 'make this machine a device of the swarm',
+    options: {
+      ...deviceOptions,
+      name: { value: 'name', help: "what it is called (this machine's name)" },
+      token: {
+        value: 'token',
+        help: 'an enrolment token, - for standard input (STARLING_ENROLLMENT_TOKEN, else one is made)',
+      },
+    },
+    needsKey: false,
+    load: async () => (await import('./commands/device.ts')).enrol,
+  },
+  {
+    name: 'device run',
+    summary: "run the device: take work and do it, within the owner's permissions",
+    options: deviceOptions,
+    needsKey: false,
+    load: async () => (await import('./commands/device.ts')).run,
+  },
+  {
+    name: 'device status',
+    summary: 'how the device on this machine is (exit code 1 when it is not well)',
+    options: { home },
+    needsKey: false,
+    load: async () => (await import('./commands/device.ts')).status,
+  },
+  {
+    name: 'task run',
+    words: ['<operation>'],
+    summary: 'have an operation done once',
+    options: {
+      input: { value: 'json', help: 'its input: JSON, @file, or - for standard input ({} if left out)' },
+      wait,
+      timeout,
+      'max-credits': { value: 'credits', help: 'what it may cost' },
+      deadline,
+      'require-privacy': { value: 'class', help: 'the executor is at least this private' },
+      'require-executor': { value: 'who', help: 'device, cloud, or one device (dev_…)' },
+      'require-capability': { value: 'name', help: 'the executor has this capability' },
+      'idempotency-key': idempotencyKey,
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/task.ts')).run,
+  },
+  {
+    name: 'task get',
+    words: ['<task>'],
+    summary: 'show a task',
+    options: { wait, timeout },
+    needsKey: true,
+    load: async () => (await import('./commands/task.ts')).get,
+  },
+  {
+    name: 'task list',
+    summary: 'list tasks, newest first',
+    options: {
+      limit: { value: 'number', help: 'how many (20)' },
+      cursor: { value: 'cursor', help: 'where the last page ended' },
+      state: { value: 'state', help: 'only those in this state' },
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/task.ts')).list,
+  },
+  {
+    name: 'task cancel',
+    words: ['<task>'],
+    summary: 'cancel a task',
+    needsKey: true,
+    load: async () => (await import('./commands/task.ts')).cancel,
+  },
+  {
+    name: 'mission run',
+    words: ['<plan.json>'],
+    summary: 'have a plan done (- for standard input), and wait for it',
+    options: {
+      name: { value: 'name', help: 'what the mission is called' },
+      deadline,
+      timeout,
+      'no-wait': { help: 'do not wait for it' },
+      'idempotency-key': idempotencyKey,
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/mission.ts')).run,
+  },
+  {
+    name: 'mission get',
+    words: ['<mission>'],
+    summary: 'show a mission',
+    options: { wait, timeout },
+    needsKey: true,
+    load: async () => (await import('./commands/mission.ts')).get,
+  },
+  {
+    name: 'journal tail',
+    summary: 'show the last events of the journal',
+    options: {
+      from: { value: 'seq', help: 'from this event on instead' },
+      follow: { help: 'and every new one as it happens' },
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/journal.ts')).tail,
+  },
+  {
+    name: 'ledger',
+    summary: 'show accounts and the last transfers',
+    options: { limit: { value: 'number', help: 'transfers (10)' } },
+    needsKey: true,
+    load: async () => (await import('./commands/swarm.ts')).ledger,
+  },
+  {
+    name: 'operations',
+    summary: 'show what the swarm can do now, and at what price',
+    needsKey: true,
+    load: async () => (await import('./commands/swarm.ts')).operations,
+  },
+  {
+    name: 'verify',
+    summary: 'prove the journal from its first event to the signed head (exit code 5 when it does not hold)',
+    options: { key: { value: 'base64url', help: "the swarm's public key as you hold it" } },
+    needsKey: true,
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+];
+
+/** Options that every command has. */
+export const COMMON_OPTIONS = {
+  json: { help: 'JSON for programs, on standard output; failures as JSON on standard error' },
+  url: { value: 'url', help: 'the server (STARLING_URL, else the one logged in to, else http://localhost:8787)' },
+  help: { help: 'show this' },
+} as const satisfies Record<string, Option>;

@@ -1,0 +1,44 @@
+// The program: gives the command the process's own streams, environment and signals, and ends with its exit code.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT } from './exit-codes.ts';
+import { runCommand } from './main.ts';
+import { askSecret, readAll } from './stdin.ts';
+import type { Terminal } from './terminal.ts';
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stopping.abort();
+    // A second one ends it at once: the default is back.
+  });
+}
+// A reader that goes away (`starling journal tail | head`) ends the command without a word.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.defect),
+);
+
+const terminal: Terminal = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  isWatched: process.stderr.isTTY === true,
+  env: process.env,
+  cwd: process.cwd(),
+  readAll: (bytesMax) => readAll(process.stdin, bytesMax),
+  askSecret: (prompt) => askSecret(prompt, process.stdin, process.stderr),
+  interrupted: stopping.signal,
+  fetch,
+  now: Date.now,
+  pause: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined), // woken early
+  random: Math.random,
+};
+
+try {
+  process.exitCode = await runCommand(process.argv.slice(2), terminal);
+} catch (error) {
+  // A defect: the stack names lines of ours, no input.
+  process.stderr.write(`starling: a defect of this program\n${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = EXIT.defect;
+}
+// Sockets that are kept for reuse would hold the process for seconds.
+process.exit();

@@ -1,0 +1,97 @@
+// The HTTPS API as one function from a request to an answer. Made once per isolate; functions/worker.ts calls it.
+
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { OpenCall } from './call.ts';
+import type { ApiDeps } from './deps.ts';
+import { closeFrame, type Frame, openFrame } from './middleware/frame.ts';
+import { faultResponse, problemResponse } from './middleware/problem.ts';
+import { createLimiter, RATE_LIMITS } from './middleware/rate-limit.ts';
+import { METHODS, type Route } from './route.ts';
+import { accountRoutes, serveAuthPaths } from './routes/accounts.ts';
+import { deviceEntryRoutes } from './routes/device-entry.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { journalRoutes } from './routes/journal.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { ledgerRoutes } from './routes/ledger.ts';
+import { memberRoutes } from './routes/members.ts';
+import { missionRoutes } from './routes/missions.ts';
+import { platformRoutes } from './routes/platform.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { triggerRoutes } from './routes/triggers.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import { serve } from './serve.ts';
+
+/** Every route. Where two paths fit one request, the one that stands first serves it. */
+export const ROUTES: readonly Route[] = [
+  ...accountRoutes,
+  ...memberRoutes,
+  ...keyRoutes,
+  ...taskRoutes,
+  ...missionRoutes,
+  ...deviceEntryRoutes,
+  ...deviceRoutes,
+  ...triggerRoutes,
+  ...webhookRoutes,
+  ...ledgerRoutes,
+  ...journalRoutes,
+  ...platformRoutes(() => ROUTES),
+];
+
+export interface Api {
+  /** Answers one request. Never throws: a fault is an answer too. */
+  fetch(request: Request): Promise<Response>;
+}
+
+/** Makes the API. No I/O: do it once per isolate and keep it. */
+export function createApp(deps: ApiDeps): Api {
+  const limits = deps.rateLimits ?? RATE_LIMITS;
+  const limiters: OpenCall['limiters'] = {
+    caller: createLimiter('caller', limits.caller, deps.now),
+    open: createLimiter('open', limits.open, deps.now),
+    trigger: createLimiter('trigger', limits.trigger, deps.now),
+  };
+  const callOf = (request: Request, frame: Frame): OpenCall => ({ request, frame, deps, limiters });
+  // The library's own validators read a body without a limit and know no problems; the route's definition is the same one
+  // that serve.ts parses with and that the document is made from.
+  const app = new OpenAPIHono<{ Bindings: Frame }>();
+  for (const route of ROUTES) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    app.on(route.method.toUpperCase(), path, (c) => serve(route, c.req.param(), callOf(c.req.raw, c.env)));
+  }
+  app.all('/api/auth/*', (c) => serveAuthPaths(callOf(c.req.raw, c.env)));
+  app.notFound((c) => missing(c.req.raw, c.req.path, c.env, deps));
+  app.onError((fault) => {
+    throw fault;
+  });
+  return {
+    async fetch(request) {
+      const frame = openFrame(request, deps);
+      let response: Response;
+      try {
+        response = await app.fetch(request, frame);
+      } catch (fault) {
+        response = faultResponse(fault, frame, deps);
+      }
+      return closeFrame(response, frame);
+    },
+  };
+}
+
+/** There is nothing at this address, or nothing for this method. */
+function missing(request: Request, path: string, frame: Frame, deps: ApiDeps): Response {
+  const allow = METHODS.filter((method) => ROUTES.some((route) => route.method === method && fits(route.path, path)));
+  if (allow.length === 0) return problemResponse({ code: 'not_found' }, frame, deps);
+  const names = allow.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
+  const detail = `${request.method.slice(0, 20)} is not for this address; ${names.join(', ')} would be.`;
+  return problemResponse({ code: 'method_not_allowed', allow: names, detail }, frame, deps);
+}
+
+/** Whether a path is one of a route's. */
+function fits(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, i) => (part.startsWith('{') ? given[i] !== '' : part === given[i]))
+  );
+}

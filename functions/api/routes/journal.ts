@@ -1,0 +1,129 @@
+// The journal: read, followed live, proved. And what of telemetry could not be stored.
+
+import { z } from 'zod';
+import { journalPageMax, listLimitDefault } from '../../../core/limits.ts';
+import { listDeadLetters, readDeadLetter } from '../../telemetry/dead-letters.ts';
+import { answer, callSwarm, read, refuse, show } from '../call.ts';
+import { type Route, route } from '../route.ts';
+import { page, wholeNumber } from '../shapes/common.ts';
+import { Checkpoint, DeadLetter, DeadLetterEntry, Event, InclusionProof } from '../shapes/journal.ts';
+import { listOf } from '../shapes/shape.ts';
+
+const seqMax = Number.MAX_SAFE_INTEGER;
+const seq = wholeNumber(1, seqMax, 'The number of an event; the first is 1.');
+
+/** `Last-Event-ID` of a client that comes back: the last seq that it has seen. */
+const lastEventId = /^(0|[1-9]\d{0,15})$/;
+
+export const journalRoutes: readonly Route[] = [
+  route({
+    method: 'get',
+    path: '/v1/journal',
+    operationId: 'listEvents',
+    tag: 'Journal',
+    summary: 'Read events, oldest first',
+    scope: 'journal:read',
+    query: z.strictObject({
+      from: seq.optional().meta({ description: 'The first event that is wanted; 1 when left out.' }),
+      cursor: seq.optional().meta({ description: 'The `nextCursor` of the page before; the same as `from`.' }),
+      limit: wholeNumber(1, journalPageMax, `Events on a page; ${listLimitDefault} when left out.`).optional(),
+    }),
+    answers: { 200: { description: 'A page of events, as CloudEvents 1.0.', body: listOf(Event) } },
+    serve: async ({ query }, call) => {
+      const { cursor, from = 1, limit = listLimitDefault } = query;
+      return show({ type: 'journal', from: cursor ?? from, limit }, call);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/journal/stream',
+    operationId: 'followJournal',
+    tag: 'Journal',
+    summary: 'Follow the journal live',
+    description:
+      'Server-sent events: `id` is the seq, `event` the type, `data` the event as CloudEvents 1.0. A client that comes back with `Last-Event-ID` goes on after it.',
+    scope: 'journal:read',
+    query: z.strictObject({ from: seq.optional().meta({ description: 'Where to begin; 1 when left out.' }) }),
+    answers: { 200: { description: 'The stream, for as long as you read.', body: { contentType: 'text/event-stream' } } },
+    refuses: ['limit_reached'],
+    serve: async ({ query }, call) => {
+      const { swarm, actor } = call.caller;
+      const seen = call.request.headers.get('last-event-id');
+      if (seen !== null && !lastEventId.test(seen)) {
+        return refuse({ code: 'invalid_request', errors: [{ pointer: '', message: 'Last-Event-ID: expected a seq' }] }, call);
+      }
+      const from = seen === null ? (query.from ?? 1) : Number(seen) + 1;
+      const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from), call.deps);
+      if (!followed.ok) return refuse(followed.error, call);
+      // The bytes of the swarm's own stream: nothing stands between it and the client.
+      return new Response(followed.value, {
+        headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' },
+      });
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/journal/checkpoint',
+    operationId: 'getCheckpoint',
+    tag: 'Journal',
+    summary: 'Get a signed checkpoint',
+    description: 'How long the journal is, its head and its Merkle root, signed by the swarm. Keep it: nobody can rewrite what it covers.',
+    scope: 'journal:read',
+    answers: { 200: { description: 'The checkpoint.', body: Checkpoint } },
+    serve: (_, call) => show({ type: 'checkpoint' }, call),
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/journal/proof',
+    operationId: 'proveEvent',
+    tag: 'Journal',
+    summary: 'Prove that an event stands in the journal',
+    scope: 'journal:read',
+    query: z.strictObject({ seq }),
+    answers: { 200: { description: 'The event and its Merkle path (RFC 6962) to a signed checkpoint.', body: InclusionProof } },
+    refuses: ['event_not_found'],
+    serve: ({ query }, call) => show({ type: 'proof', seq: query.seq }, call),
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/telemetry/dead-letters',
+    operationId: 'listDeadLetters',
+    tag: 'Telemetry',
+    summary: 'List telemetry that could not be stored',
+    scope: 'devices:read',
+    query: page,
+    answers: { 200: { description: 'A page of letters, oldest day first.', body: listOf(DeadLetterEntry) } },
+    serve: async ({ query }, call) => {
+      // Letters lie outside the swarm, so the swarm is asked whether the key is in force.
+      const inForce = await read({ type: 'status' }, call);
+      if (!inForce.ok) return refuse(inForce.error, call);
+      const { limit = listLimitDefault, cursor = null } = query;
+      const listed = await listDeadLetters(call.deps.archive, call.caller.tenant, { limit, cursor });
+      if (listed.ok) return answer(200, { ...listed.value });
+      return refuse({ code: 'invalid_request', errors: [{ pointer: '/cursor', message: 'expected a cursor of this list' }] }, call);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/telemetry/dead-letters/{id}',
+    operationId: 'getDeadLetter',
+    tag: 'Telemetry',
+    summary: 'Look at telemetry that could not be stored',
+    scope: 'devices:read',
+    params: { id: { prefix: null, description: 'The id of a letter.', example: '2026-11-20_3f9a1c' } },
+    answers: { 200: { description: 'The letter.', body: DeadLetter } },
+    refuses: ['dead_letter_not_found'],
+    serve: async ({ params }, call) => {
+      const inForce = await read({ type: 'status' }, call);
+      if (!inForce.ok) return refuse(inForce.error, call);
+      const letter = await readDeadLetter(call.deps.archive, call.caller.tenant, params.id);
+      // A letter was JSON in the archive, and is JSON here.
+      return letter.ok ? new Response(JSON.stringify(letter.value), { headers: { 'content-type': 'application/json' } }) : refuse(letter.error, call);
+    },
+  }),
+];

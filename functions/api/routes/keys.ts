@@ -1,0 +1,88 @@
+// API keys: made with scopes, rotated with grace, revoked at once. A key is its own proof, so the same answer always holds the
+// same key: a request that is repeated under its Idempotency-Key shows it again, and nothing else does.
+
+import type { JsonObject } from '../../../core/json.ts';
+import { mintToken } from '../../../core/keys/token.ts';
+import { key } from '../../../core/wire/resources.ts';
+import { type Call, perform, show } from '../call.ts';
+import { idParam, type Route, route } from '../route.ts';
+import { Key, KeyWithSecret, NewKey } from '../shapes/accounts.ts';
+import { page, pageOf } from '../shapes/common.ts';
+import { listOf } from '../shapes/shape.ts';
+import { Rotation } from '../shapes/webhooks.ts';
+
+const id = idParam('key', 'key_not_found');
+/** What is replaced stays good for a day, so that nobody has to change everything at one moment. */
+export const graceSecondsDefault = 24 * 3_600;
+
+export const keyRoutes: readonly Route[] = [
+  route({
+    method: 'post',
+    path: '/v1/keys',
+    operationId: 'createKey',
+    tag: 'Keys',
+    summary: 'Make an API key',
+    scope: 'keys:write',
+    body: NewKey,
+    answers: { 201: { description: 'The key, with its secret.', body: KeyWithSecret } },
+    refuses: ['scope_exceeds_own', 'limit_reached'],
+    serve: ({ body }, call) =>
+      perform(
+        { type: 'IssueKey', name: body.name, scopes: [...new Set(body.scopes)] },
+        { status: 201, at: '/v1/keys/', make: ({ view }) => withSecret(view, call) },
+        call,
+      ),
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/keys',
+    operationId: 'listKeys',
+    tag: 'Keys',
+    summary: 'List API keys, newest first',
+    scope: 'keys:write',
+    query: page,
+    answers: { 200: { description: 'A page of keys, without their secrets.', body: listOf(Key) } },
+    serve: ({ query }, call) => show({ type: 'keys', ...pageOf(query) }, call),
+  }),
+
+  route({
+    method: 'post',
+    path: '/v1/keys/{id}/rotate',
+    operationId: 'rotateKey',
+    tag: 'Keys',
+    summary: 'Replace an API key',
+    description: 'A new key with the same scopes; the old one stays good for `graceSeconds` (a day).',
+    scope: 'keys:write',
+    params: { id },
+    body: Rotation,
+    bodyOptional: true,
+    answers: { 201: { description: 'The new key, with its secret.', body: KeyWithSecret } },
+    refuses: ['key_not_found', 'key_not_active', 'scope_exceeds_own', 'limit_reached'],
+    serve: ({ params, body }, call) =>
+      perform(
+        { type: 'RotateKey', key: params.id, graceMs: (body.graceSeconds ?? graceSecondsDefault) * 1_000 },
+        { status: 201, at: '/v1/keys/', make: ({ view }) => withSecret(view, call) },
+        call,
+      ),
+  }),
+
+  route({
+    method: 'post',
+    path: '/v1/keys/{id}/revoke',
+    operationId: 'revokeKey',
+    tag: 'Keys',
+    summary: 'Revoke an API key, at once',
+    scope: 'keys:write',
+    params: { id },
+    answers: { 200: { description: 'The key, revoked.', body: Key } },
+    refuses: ['key_not_found'],
+    serve: ({ params }, call) => perform({ type: 'RevokeKey', key: params.id }, { status: 200 }, call),
+  }),
+];
+
+function withSecret(view: JsonObject, { caller, deps }: Call): JsonObject {
+  const { id, scopes } = key.parse(view);
+  const { tenant, swarm } = caller;
+  return { ...view, secret: mintToken('sk', { t: tenant, s: swarm, k: id, p: scopes }, deps.tokenKey) };
+}
