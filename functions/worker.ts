@@ -37,8 +37,8 @@ const apps = new Map<string, App>();
 const appsMax = 8;
 
 export default {
-  fetch(request, env, context) {
-    return appFor(request, env).fetch(request, env, context);
+  fetch(request, env) {
+    return appFor(request, env).fetch(request);
   },
 
   async queue(batch, env) {

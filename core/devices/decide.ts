@@ -133,7 +133,9 @@ function takeFact(draft: Draft, command: Extract<DeviceCommand, { type: 'TakeFac
   const presence = draft.row('presence', command.device);
   if (presence === null || presence.epoch !== command.epoch) return err({ code: 'epoch_stale' });
   if (command.seq !== presence.seq + 1) return err({ code: 'sequence_gap', expected: presence.seq + 1 });
-  const said = isTooLarge(command.body) ? err({ code: 'content_too_large' } as const) : say(draft, device, command.body);
+  const said = isTooLarge(command.body)
+    ? err({ code: 'content_too_large' } as const)
+    : say(draft, device, command.body);
   if (said.ok && draft.events.length > 0) return said;
   // Every fact leaves a mark, or the count of facts would not be in the journal.
   const code = said.ok ? 'already_so' : said.error.code;

@@ -3,7 +3,7 @@
 // back from here and check.
 
 import { sha256 } from '../hash.ts';
-import { canonical, type JsonObject } from '../json.ts';
+import { canonical, type JsonObject, jsonDepth, jsonDepthMax } from '../json.ts';
 import type { StoredEvent } from './event.ts';
 import { preimage } from './event.ts';
 
@@ -30,13 +30,9 @@ const TYPE_PREFIX = 'starling.';
 /** @param origin `tenant/swarm` */
 export function toCloudEvent(origin: string, event: StoredEvent): CloudEvent {
   return {
-    specversion: '1.0',
-    id: `${origin}/${event.seq}`,
-    source: `/tenants/${origin.replace('/', '/swarms/')}`,
+    ...envelopeOf(origin, event),
     type: TYPE_PREFIX + event.type,
     subject: event.subject,
-    time: new Date(event.at).toISOString(),
-    datacontenttype: 'application/json',
     data: JSON.parse(event.body) as JsonObject, // bodies are canonical JSON objects, written by us
     seq: event.seq,
     hash: event.hash,
@@ -47,6 +43,39 @@ export function toCloudEvent(origin: string, event: StoredEvent): CloudEvent {
     ...(event.trace === null ? {} : { traceparent: event.trace }),
   };
 }
+
+/** The attributes that CloudEvents asks for and that follow from where and when an event stands. */
+function envelopeOf(origin: string, { seq, at }: StoredEvent) {
+  return {
+    specversion: '1.0',
+    id: `${origin}/${seq}`,
+    source: `/tenants/${origin.replace('/', '/swarms/')}`,
+    time: new Date(at).toISOString(),
+    datacontenttype: 'application/json',
+  } as const;
+}
+
+/**
+ * The stored event again, from an outsider's copy; null when it is not written as `toCloudEvent` writes it. What is not
+ * hashed (`id`, `source`, the spelling of the time) follows from what is, and must not say anything else.
+ */
+export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent | null {
+  if (typeof event !== 'object' || event === null || typeof event.type !== 'string') return null;
+  if (typeof event.data !== 'object' || event.data === null || jsonDepth(event.data) > bodyDepthMax) return null;
+  const stored = fromCloudEvent(event);
+  if (!event.type.startsWith(TYPE_PREFIX) || !Number.isSafeInteger(stored.at)) return null;
+  const own = envelopeOf(origin, stored);
+  const isOwn =
+    event.id === own.id &&
+    event.source === own.source &&
+    event.time === own.time &&
+    event.specversion === own.specversion &&
+    event.datacontenttype === own.datacontenttype;
+  return isOwn ? stored : null;
+}
+
+/** What Starling accepts, and what it puts around it. */
+const bodyDepthMax = jsonDepthMax + 8;
 
 /** The stored event again, for whoever wants to check its hash. */
 export function fromCloudEvent(event: CloudEvent): StoredEvent {

@@ -2,7 +2,7 @@
 // whoever calls it brings the events, page by page.
 
 import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
-import { type CloudEvent, fromCloudEvent, hashHolds } from './cloud-event.ts';
+import { type CloudEvent, hashHolds, readCloudEvent } from './cloud-event.ts';
 import { GENESIS } from './event.ts';
 import { leafOf, rootOf } from './merkle.ts';
 
@@ -38,7 +38,8 @@ export function verifyJournal(checkpoint: SignedCheckpoint, heldKey?: string): J
     take(events) {
       for (const cloudEvent of events) {
         if (bad) return bad;
-        const event = fromCloudEvent(cloudEvent);
+        const event = readCloudEvent(checkpoint.origin, cloudEvent);
+        if (event === null) return fail(seq + 1, 'it is not an event as this journal writes them');
         if (event.seq !== seq + 1) return fail(seq + 1, `expected seq ${seq + 1}, found ${event.seq}`);
         if (event.previous !== previous) return fail(event.seq, 'does not follow from the event before it');
         if (!hashHolds(checkpoint.origin, event)) return fail(event.seq, 'its hash is not that of its content');

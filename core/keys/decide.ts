@@ -1,13 +1,14 @@
 // Keys: nobody gives a key more than they have; a revoked key is refused from the next request on.
 
+import type { Actor } from '../envelope.ts';
 import type { KeyId } from '../ids.ts';
 import { keyGraceMsMax, keysMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { KeyCommand } from './commands.ts';
-import { allows } from './scopes.ts';
-import { isValid } from './state.ts';
+import { allows, type Scope } from './scopes.ts';
+import { isValid, type Key } from './state.ts';
 
 /** Refuses an actor whose key is not in force. Everything that enters a swarm with a key passes here. */
 export function refuseActor(draft: Pick<Draft, 'row' | 'moment'>): Rejection | null {
@@ -18,19 +19,11 @@ export function refuseActor(draft: Pick<Draft, 'row' | 'moment'>): Rejection | n
 }
 
 export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rejection> {
-  const { at, actor, ids } = draft.moment;
+  const { at } = draft.moment;
   switch (command.type) {
-    case 'IssueKey': {
-      const mine =
-        actor.kind === 'key' || actor.kind === 'user'
-          ? actor.scopes
-          : actor.kind === 'system'
-            ? (['admin'] as const)
-            : [];
-      for (const scope of command.scopes) if (!allows(mine, scope)) return err({ code: 'scope_exceeds_own', scope });
+    case 'IssueKey':
       if (draft.countKeys() >= keysMax) return err({ code: 'limit_reached', limit: 'keysMax', most: keysMax });
       return issue(draft, command);
-    }
     case 'RotateKey': {
       const old = draft.row('key', command.key);
       if (old === null) return err({ code: 'key_not_found' });
@@ -54,4 +47,18 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
       return ok(key.id);
     }
   }
+}
+
+function issue(draft: Draft, wanted: Pick<Key, 'name' | 'scopes'>): Result<KeyId, Rejection> {
+  const own = scopesOf(draft.moment.actor);
+  for (const scope of wanted.scopes) if (!allows(own, scope)) return err({ code: 'scope_exceeds_own', scope });
+  const key = draft.moment.ids.next('key');
+  const { name, scopes } = wanted;
+  draft.emit({ type: 'key.issued', subject: `key/${key}`, body: { key, name, scopes } });
+  return ok(key);
+}
+
+function scopesOf(actor: Actor): readonly Scope[] {
+  if (actor.kind === 'key' || actor.kind === 'user') return actor.scopes;
+  return actor.kind === 'system' ? ['admin'] : [];
 }

@@ -16,8 +16,8 @@ import type { Delivery, Webhook } from './state.ts';
 export function decideWebhooks(draft: Draft, command: WebhookCommand): Result<string, Rejection> {
   switch (command.type) {
     case 'CreateWebhook': {
-      if (draft.activeWebhooks().length >= webhooksMax)
-        return err({ code: 'limit_reached', limit: 'webhooksMax', most: webhooksMax });
+      const full = refuseOneMore(draft);
+      if (full) return err(full);
       const { webhook, url, events, description, sealedSecret } = command;
       draft.emit({
         type: 'webhook.created',
@@ -62,6 +62,11 @@ export function decideWebhooks(draft: Draft, command: WebhookCommand): Result<st
   }
 }
 
+function refuseOneMore(draft: Draft): Rejection | null {
+  if (draft.activeWebhooks().length < webhooksMax) return null;
+  return { code: 'limit_reached', limit: 'webhooksMax', most: webhooksMax };
+}
+
 function manage(
   draft: Draft,
   webhook: Webhook,
@@ -70,7 +75,10 @@ function manage(
   const subject = `webhook/${webhook.id}`;
   if (command.type === 'DeleteWebhook') draft.emit({ type: 'webhook.deleted', subject, body: { webhook: webhook.id } });
   else if (command.type === 'EnableWebhook') {
-    if (webhook.state !== 'active') draft.emit({ type: 'webhook.enabled', subject, body: { webhook: webhook.id } });
+    if (webhook.state === 'active') return ok(webhook.id); // already so
+    const full = refuseOneMore(draft);
+    if (full) return err(full);
+    draft.emit({ type: 'webhook.enabled', subject, body: { webhook: webhook.id } });
   } else {
     if (command.graceMs > keyGraceMsMax)
       return err({ code: 'limit_reached', limit: 'keyGraceMsMax', most: keyGraceMsMax });

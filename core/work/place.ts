@@ -129,7 +129,7 @@ export function fund(draft: Draft): void {
 
 function hasRoom(draft: Draft, executor: string): boolean {
   const presence = draft.row('presence', executor);
-  return presence !== null && presence.connected && presence.busy < presence.parallel;
+  return presence?.connected === true && presence.busy < presence.parallel;
 }
 
 /** Whether this executor may do the task: asked before all of its candidates are looked at. */

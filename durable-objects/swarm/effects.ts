@@ -7,6 +7,8 @@ import type { Effect } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Execute, WebhookSenderPort } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
+import type { SendOutcome } from '../../core/webhooks/commands.ts';
+import type { Delivery, Webhook } from '../../core/webhooks/state.ts';
 import { liveAttempt } from '../../core/work/state.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
@@ -49,19 +51,13 @@ export async function sendDelivery(effect: Extract<Effect, { kind: 'send' }>, de
   const delivery = store.read.row('delivery', effect.delivery);
   const webhook = delivery && store.read.row('webhook', delivery.webhook);
   const event = delivery && store.events(delivery.seq, 1)[0];
-  if (!delivery || !webhook || !event || delivery.state !== 'sending' || webhook.state !== 'active') return;
+  if (!delivery || !webhook || !event || delivery.state !== 'sending') return;
   const at = deps.now();
-  const outcome = await deps.send({
-    swarm: store.read.row('swarm', SELF)?.id ?? '',
-    webhook: webhook.id,
-    delivery: delivery.id,
-    url: webhook.url,
-    sealedSecrets: webhook.sealedSecrets
-      .filter(({ validUntil }) => validUntil === null || validUntil > at)
-      .map(({ sealed }) => sealed),
-    body: canonical(toCloudEvent(store.origin() ?? '', event)),
-    at,
-  });
+  const body = canonical(toCloudEvent(store.origin() ?? '', event));
+  const outcome =
+    webhook.state === 'active'
+      ? await post(delivery, webhook, body, at, deps)
+      : ({ outcome: 'refused', error: 'webhook_not_active' } as const);
   deps.execute({
     id: `sent:${delivery.id}:${delivery.attempts + 1}`,
     actor: { kind: 'system', id: 'webhooks' },
@@ -74,4 +70,29 @@ export async function sendDelivery(effect: Extract<Effect, { kind: 'send' }>, de
     },
     remember: false,
   });
+}
+
+/** One attempt. A sender that does not answer is a failed attempt: the schedule of deliveries is the one that tries again. */
+async function post(
+  delivery: Delivery,
+  webhook: Webhook,
+  body: string,
+  at: number,
+  { store, send }: SendDeps,
+): Promise<SendOutcome> {
+  try {
+    return await send({
+      swarm: store.read.row('swarm', SELF)?.id ?? '',
+      webhook: webhook.id,
+      delivery: delivery.id,
+      url: webhook.url,
+      sealedSecrets: webhook.sealedSecrets
+        .filter(({ validUntil }) => validUntil === null || validUntil > at)
+        .map(({ sealed }) => sealed),
+      body,
+      at,
+    });
+  } catch {
+    return { outcome: 'retry', error: 'sender_unavailable' };
+  }
 }

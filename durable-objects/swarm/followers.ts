@@ -1,5 +1,5 @@
 // Who follows the journal live: server-sent events with the seq as their id, from any seq on. A follower that does not keep
-// up is cut off; it resumes with Last-Event-ID. Nothing here is needed for correctness: the journal is.
+// up is behind, and one that was cut off resumes with Last-Event-ID. Nothing here is needed for correctness: the journal is.
 
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
@@ -66,12 +66,13 @@ export function createFollowers(deps: FollowDeps): Followers {
             controller.enqueue(encoder.encode(': follows\n\n'));
           },
           async pull(controller) {
-            if (next > deps.headSeq() && !(await wait((resolve) => (notify = resolve)))) {
-              controller.enqueue(encoder.encode(': still here\n\n'));
-              return;
-            }
+            // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
+            while (next > deps.headSeq())
+              if (!(await wait((resolve) => (notify = resolve)))) {
+                controller.enqueue(encoder.encode(': still here\n\n'));
+                return;
+              }
             const page = deps.events(next, pageSize);
-            if (page.length === 0) return;
             next = (page.at(-1)?.seq ?? next) + 1;
             const text = page.map(
               (event) =>

@@ -61,14 +61,33 @@ async function toSquads(rows: readonly Row[], deps: DrainDeps): Promise<void> {
   }
   await Promise.all(
     [...bySquad].map(([squad, mine]) =>
-      carry(mine, deps, () =>
-        deps.toSquad(
-          squad,
-          mine.flatMap(({ effect }) => (effect.kind === 'order' || effect.kind === 'expel' ? [effect] : [])),
-        ),
-      ),
+      isBehind(squad, mine, deps)
+        ? null
+        : carry(mine, deps, () =>
+            deps.toSquad(
+              squad,
+              mine.flatMap(({ effect }) => (effect.kind === 'order' || effect.kind === 'expel' ? [effect] : [])),
+            ),
+          ),
     ),
   );
+}
+
+/** True when earlier rows of the same squad wait for another try: then these wait with them, or they would overtake. */
+function isBehind(squad: number, mine: readonly Row[], { sql, now }: DrainDeps): boolean {
+  const last = mine.at(-1)?.id ?? 0;
+  const due = first(
+    sql.all<{ due: number | null }>(
+      `SELECT max(due) AS due FROM outbox WHERE parked = 0 AND due > ? AND id < ? AND effect ->> '$.squad' = ?`,
+      now(),
+      last,
+      squad,
+    ),
+  )?.due;
+  if (due == null) return false;
+  const ids = JSON.stringify(mine.map(({ id }) => id));
+  sql.run('UPDATE outbox SET due = ? WHERE id IN (SELECT value FROM json_each(?))', due, ids);
+  return true;
 }
 
 async function runAll(rows: readonly Row[], deps: DrainDeps): Promise<void> {

@@ -19,7 +19,7 @@ import type { DeviceId, OrderId } from '../../core/ids.ts';
 import { idSource } from '../../core/ids.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import { commandsPerCallMax, storageBytesRefuse, waitSecondsMax } from '../../core/limits.ts';
+import { breakerWindowMs, commandsPerCallMax, storageBytesRefuse, waitSecondsMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed, NewSwarm, Query, SwarmService, WebhookSenderPort } from '../../core/swarm/service.ts';
@@ -179,9 +179,10 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#alarmAt = null;
     // A halted swarm writes nothing, so nothing that is due can be done: somebody looks first.
     if (this.#store.halted() !== null) return;
-    // Too many alarms: what is due waits until the window is over; nothing is lost, nothing runs on [P18].
-    if (!this.#breaker.alarm()) {
-      this.#armAt(Date.now() + 60_000);
+    // Too many alarms or rows: what is due waits until the window is over; nothing is lost, nothing runs on [P18].
+    const pause = this.#breaker.alarm() ? this.#breaker.openFor() : breakerWindowMs;
+    if (pause > 0) {
+      this.#armAt(Date.now() + pause);
       return;
     }
     runTimers({ sql: this.#sql, now: () => Date.now(), execute: (command) => this.#must(command) });
@@ -216,6 +217,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#must({ id, actor: { kind: 'system', id: 'swarm' }, command, remember: false });
   }
 
+  /** Whether nothing may be written just now: then nothing is sent either, because what comes of it could not be kept. */
+  #mayNotWrite(): boolean {
+    return this.#store.halted() !== null || this.#breaker.openFor() > 0;
+  }
+
   /** Executes what the swarm owes itself: when it may not write just now, whoever asked must ask again. */
   #must(command: Execute): void {
     const { result } = only(this.#execute([command]));
@@ -229,7 +235,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     try {
       for (let round = 0; round < drainRoundsMax; round++) {
         const due = nextInOutbox(this.#sql);
-        if (due === null || due > Date.now()) break;
+        if (due === null || due > Date.now() || this.#mayNotWrite()) break;
         // An effect must not be seen before the events it follows from are durable.
         await this.ctx.storage.sync();
         await drain({
@@ -237,7 +243,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
           now: () => Date.now(),
           toSquad: (squad, effects) => this.#toSquad(squad, effects),
           run: async (effect) =>
-            runInside(effect, { read: this.#store.read, execute: (command) => void this.#execute([command]) }),
+            runInside(effect, { read: this.#store.read, execute: (command) => this.#must(command) }),
           send: (effect) =>
             sendDelivery(effect, {
               store: this.#store,

@@ -1,6 +1,7 @@
 // Due timers become commands. No timer has logic of its own; one that fails three times is parked, with an event that says so
 // [P18].
 
+import { Fault } from '../../core/assert.ts';
 import { timersPerAlarm, timerTriesMax } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { Execute } from '../../core/swarm/service.ts';
@@ -9,7 +10,7 @@ import { first, type Sql } from '../sql-port.ts';
 export interface TimerDeps {
   readonly sql: Sql;
   now(): number;
-  /** Executes in a transaction of its own; throws when that fails. */
+  /** Executes in a transaction of its own; throws when that fails: a retryable Fault when nothing may be written just now. */
   execute(command: Execute): void;
 }
 
@@ -27,7 +28,7 @@ const retryMs = 5_000;
 export function runTimers({ sql, now, execute }: TimerDeps): void {
   const at = now();
   const due = sql.all<TimerRow>(
-    'SELECT key, due, command, tries FROM timer WHERE due <= ? ORDER BY due LIMIT ?',
+    'SELECT key, due, command, tries FROM timer WHERE due <= ? ORDER BY due, key LIMIT ?',
     at,
     timersPerAlarm,
   );
@@ -37,7 +38,9 @@ export function runTimers({ sql, now, execute }: TimerDeps): void {
       execute(fromTimer(timer, command));
       // The command may have set the timer anew: only what was due goes.
       sql.run('DELETE FROM timer WHERE key = ? AND due = ?', timer.key, timer.due);
-    } catch {
+    } catch (cause) {
+      // Not the timer's own failure: it stays as it is, and the ones behind it would fare the same.
+      if (cause instanceof Fault && cause.retryable) return;
       fail(timer, command, at, sql, execute);
     }
   }

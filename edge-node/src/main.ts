@@ -13,7 +13,9 @@ import { createPermissions } from './permissions.ts';
 import type { DeviceSettings } from './settings.ts';
 import { createDescriber, type Describer } from './supervision/describe.ts';
 import { createDesires } from './supervision/desires.ts';
+import { createLocalRunner, type OperationRunner } from './supervision/run-operation.ts';
 import { createSupervisor, type Supervisor } from './supervision/supervisor.ts';
+import { createThreadedRunner, startOperationThread } from './supervision/threaded-runner.ts';
 import { createSwarmClock } from './swarm-clock.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -68,7 +70,7 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   const over = Promise.withResolvers<NodeEnd>();
   let stopped: Promise<void> | null = null;
   const stop = (end: NodeEnd): Promise<void> => {
-    stopped ??= stopNode({ node, supervisor, link, clock, end }).then(() => over.resolve(end));
+    stopped ??= stopNode({ node, supervisor, runner, link, clock, end }).then(() => over.resolve(end));
     return stopped;
   };
 
@@ -79,9 +81,9 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
     ...{ database, store, outbox, clock, log, settings },
     parallel: desires.parallel,
   });
+  const runner = createRunner(deps, settings, clock, log);
   const supervisor = createSupervisor({
-    ...{ database, outbox, store, clock, log, isGranted },
-    permissions: createPermissions(settings.grants),
+    ...{ database, outbox, store, clock, log, isGranted, runner },
     swarmNow: swarmClock.now,
     parallel: desires.parallel,
     desired(version, desired) {
@@ -136,6 +138,13 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   };
 }
 
+/** The device's own operations run in a thread; those that a caller brings run here, where the caller can see them. */
+function createRunner(deps: EdgeNodeDeps, { grants }: DeviceSettings, clock: Clock, log: Log): OperationRunner {
+  if (deps.loadOperations)
+    return createLocalRunner({ permissions: createPermissions(grants), now: clock.monotonic }, log);
+  return createThreadedRunner({ clock, log, startThread: () => startOperationThread(grants) });
+}
+
 async function builtInOperations(): Promise<readonly Operation[]> {
   const { operations } = await import('./operations/index.ts');
   return operations;
@@ -171,12 +180,13 @@ function commit(
 interface StopDeps {
   readonly node: OpenNode;
   readonly supervisor: Supervisor;
+  readonly runner: OperationRunner;
   readonly link: Link;
   readonly clock: Clock & { end(): void };
   readonly end: NodeEnd;
 }
 
-async function stopNode({ node, supervisor, link, clock, end }: StopDeps): Promise<void> {
+async function stopNode({ node, supervisor, runner, link, clock, end }: StopDeps): Promise<void> {
   const deadline = clock.monotonic() + stopMsMax;
   // A device that is not wanted any more cannot report: nobody waits for its work.
   await supervisor.stop(end.kind === 'final' ? 0 : finishMsMax);
@@ -185,6 +195,7 @@ async function stopNode({ node, supervisor, link, clock, end }: StopDeps): Promi
   node.status.running(0);
   node.status.flush();
   clock.end();
+  runner.close();
   node.close();
 }
 

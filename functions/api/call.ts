@@ -1,12 +1,12 @@
 // One request on its way to a swarm and back: what a route may ask, and how it answers.
 
 import { assert } from '../../core/assert.ts';
+import type { SwarmId } from '../../core/ids.ts';
 import { canonical, type Json, type JsonObject } from '../../core/json.ts';
 import { eventBodyBytesMax } from '../../core/limits.ts';
 import { err, type Result } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { Answer, Query, SwarmService } from '../../core/swarm/service.ts';
-import type { SwarmId } from '../../core/ids.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Caller } from './middleware/authenticate.ts';
 import type { Frame } from './middleware/frame.ts';
@@ -40,7 +40,11 @@ const retryMs = 40;
 export async function execute(command: SwarmCommand, call: Call): Promise<Result<Answer, Refusal>> {
   const { caller, frame, bodyBytes, deps } = call;
   if (bodyBytes > surelyFits && !isSplit(command) && canonical(command).length > eventBodyBytesMax) {
-    return err({ code: 'body_too_large', detail: 'What is asked for does not fit an event.', bytesMax: eventBodyBytesMax });
+    return err({
+      code: 'body_too_large',
+      detail: 'What is asked for does not fit an event.',
+      bytesMax: eventBodyBytesMax,
+    });
   }
   const { id, remember } = call.command;
   const executed = await callSwarm(

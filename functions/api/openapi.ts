@@ -87,7 +87,7 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): obje
       title: 'Starling',
       version: API_VERSION,
       description: DESCRIPTION,
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: baseUrl }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -134,7 +134,9 @@ function paramsOf({ params }: Route): z.ZodObject {
       Object.entries(params).map(([name, param]) => [
         name,
         isIdParam(param)
-          ? z.string().meta({ description: `An id that starts with \`${param.prefix}_\`.`, example: exampleId(param.prefix) })
+          ? z
+              .string()
+              .meta({ description: `An id that starts with \`${param.prefix}_\`.`, example: exampleId(param.prefix) })
           : z.string().meta({ description: param.description, example: param.example }),
       ]),
     ),
@@ -180,7 +182,8 @@ function answersOf(answers: Readonly<Record<number, Answered>>, component: (shap
   return Object.fromEntries(
     Object.entries(answers).map(([status, { description, body }]) => {
       if (body === null) return [status, { description }];
-      if ('contentType' in body) return [status, { description, content: { [body.contentType]: { schema: z.string() } } }];
+      if ('contentType' in body)
+        return [status, { description, content: { [body.contentType]: { schema: z.string() } } }];
       const content = { 'application/json': { schema: component(body), example: body.example } };
       return [status, { description, content }];
     }),

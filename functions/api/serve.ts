@@ -4,8 +4,8 @@
 import type { z } from 'zod';
 import { bodyBytesMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import type { Call, OpenCall } from './call.ts';
 import { addressOf } from '../directory/auth.ts';
+import type { Call, OpenCall } from './call.ts';
 import { authenticate, refuseScope } from './middleware/authenticate.ts';
 import { escapePointer, readJson } from './middleware/body.ts';
 import { commandIdOf } from './middleware/idempotency.ts';
@@ -19,13 +19,18 @@ const errorsMax = 20;
 
 /** @param params the texts that stand in the path's places */
 export async function serve(route: Route, params: Readonly<Record<string, string>>, open: OpenCall): Promise<Response> {
-  const response = route.access === 'open' ? await serveOpen(route, params, open) : await serveScoped(route, params, open);
+  const response =
+    route.access === 'open' ? await serveOpen(route, params, open) : await serveScoped(route, params, open);
   return response instanceof Response ? response : problemResponse(response, open.frame, open.deps);
 }
 
 type Served = Promise<Response | Refusal>;
 
-async function serveOpen(route: Extract<Route, { access: 'open' }>, params: Record<string, string>, call: OpenCall): Served {
+async function serveOpen(
+  route: Extract<Route, { access: 'open' }>,
+  params: Record<string, string>,
+  call: OpenCall,
+): Served {
   if (route.limited === 'address') {
     const refused = takeByAddress(call);
     if (refused) return refused;
@@ -100,7 +105,8 @@ function readBody(route: Route, value: unknown): Result<unknown, Refusal> {
     const isNothing = value === undefined || JSON.stringify(value) === '{}';
     return isNothing ? ok(undefined) : err(invalid([{ pointer: '', message: 'expected no body' }]));
   }
-  if (value === undefined && !route.bodyOptional) return err(invalid([{ pointer: '', message: 'expected a JSON body' }]));
+  if (value === undefined && !route.bodyOptional)
+    return err(invalid([{ pointer: '', message: 'expected a JSON body' }]));
   const parsed = route.body.schema.safeParse(value ?? {});
   return parsed.success ? ok(parsed.data) : err(invalid(errorsOf(parsed.error)));
 }

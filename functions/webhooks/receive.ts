@@ -1,15 +1,15 @@
 // Receives a webhook at a trigger's address: whose address it is, what its secret is, who signed the delivery, and then the
 // one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2].
 
-import { Fault } from '../../core/assert.ts';
-import { bodyBytesMax } from '../../core/limits.ts';
-import { readToken, type TriggerClaims } from '../../core/keys/token.ts';
-import { err, ok, type Result } from '../../core/result.ts';
 import { z } from 'zod';
-import type { Rejection } from '../../core/swarm/rejections.ts';
-import type { Execute, Executed, Query } from '../../core/swarm/service.ts';
+import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
 import type { Json } from '../../core/json.ts';
+import { readToken, type TriggerClaims } from '../../core/keys/token.ts';
+import { bodyBytesMax } from '../../core/limits.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { Rejection } from '../../core/swarm/rejections.ts';
+import type { Execute, Executed, Query } from '../../core/swarm/service.ts';
 import { genericSignature, TRIGGER_PRESETS } from '../../core/wire/triggers.ts';
 import { open } from '../secrets.ts';
 import { type DeliveryRejection, verifyDelivery } from './verify.ts';
@@ -44,7 +44,9 @@ export interface ReceiveDeps {
   /** Milliseconds since the epoch. */
   now(): number;
   /** The raw body, or its refusal when it is longer. */
-  readBody(bytesMax: number): Promise<Result<Uint8Array, { readonly code: 'body_too_large'; readonly bytesMax: number }>>;
+  readBody(
+    bytesMax: number,
+  ): Promise<Result<Uint8Array, { readonly code: 'body_too_large'; readonly bytesMax: number }>>;
 }
 
 export interface DeliveryAt {

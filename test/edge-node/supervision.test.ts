@@ -12,6 +12,7 @@ import { openDatabase } from '../../edge-node/src/outbox/database.ts';
 import { openOutbox } from '../../edge-node/src/outbox/outbox.ts';
 import { createPermissions } from '../../edge-node/src/permissions.ts';
 import { openAttemptStore } from '../../edge-node/src/supervision/attempt-store.ts';
+import { createLocalRunner } from '../../edge-node/src/supervision/run-operation.ts';
 import { createSupervisor } from '../../edge-node/src/supervision/supervisor.ts';
 import { anId, anOffer as anyOffer, aSlowOperation, echo } from './a-device.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -49,10 +50,11 @@ function start(options: Options = {}) {
   const store = openAttemptStore(database);
   const desires: [number, unknown][] = [];
   const logged: string[] = [];
+  const log = (_level: string, message: string) => void logged.push(message);
   const supervisor = createSupervisor({
     ...{ database, outbox, store, clock },
-    log: (_level, message) => logged.push(message),
-    permissions: createPermissions([]),
+    log,
+    runner: createLocalRunner({ permissions: createPermissions([]), now: clock.monotonic }, log),
     swarmNow: clock.now,
     parallel: () => options.parallel ?? 4,
     isGranted: (name) => !options.withheld?.includes(name),

@@ -38,24 +38,24 @@ export const codeCheck = defineOperation({
   name: 'code.check',
   version: '1.0.0',
   summary: "Runs a project's own compiler and linters and lists what they find; changes nothing.",
-  input: z.strictObject({
-    path: z.string().min(1).max(pathLengthMax).describe('a folder with the run permission'),
-    tool: z.enum(checkerNames).optional().describe('one of them; every one the folder uses unless said'),
-    script: z
-      .string()
-      .regex(/^(?:check|lint|typecheck|type-check|types|tsc)(?:[:-][\w:-]{1,40})?$/)
-      .optional()
-      .describe('a check script of package.json instead of a tool; it must need no shell'),
-    timeLimitMs: z.int().min(100).max(checkMsMax).optional().describe('for all tools together; 300000 unless said'),
-  }),
+  input: z
+    .strictObject({
+      path: z.string().min(1).max(pathLengthMax).describe('a folder with the run permission'),
+      tool: z.enum(checkerNames).optional().describe('one of them; every one the folder uses unless said'),
+      script: z
+        .string()
+        .regex(/^(?:check|lint|typecheck|type-check|types|tsc)(?:[:-][\w:-]{1,40})?$/)
+        .optional()
+        .describe('a check script of package.json instead of a tool; it must need no shell'),
+      timeLimitMs: z.int().min(100).max(checkMsMax).optional().describe('for all tools together; 300000 unless said'),
+    })
+    .refine((input) => input.tool === undefined || input.script === undefined, 'give a tool or a script, not both')
+    .meta({ not: { required: ['tool', 'script'] } }),
   output: checkSchema,
   priceMicro: 10_000,
   // The time limit and a little, so that a check in its last second is not taken for lost.
   leaseMs: checkMsMax + 30_000,
   async run(input, context): Promise<Check> {
-    if (input.tool !== undefined && input.script !== undefined) {
-      throw new OperationFailure('input_invalid', 'give a tool or a script, not both');
-    }
     const folder = context.permissions.runnable(input.path);
     const jobs =
       input.script === undefined

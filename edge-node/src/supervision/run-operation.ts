@@ -8,13 +8,32 @@ import { type Operation, type OperationContext, OperationFailure } from '../oper
 
 type ResultJson = Extract<FactBody, { type: 'attempt.succeeded' }>['result'];
 
+/** What came of a run, as plain data. */
 export type RunEnd =
   | { readonly type: 'succeeded'; readonly result: ResultJson }
   | { readonly type: 'failed'; readonly error: Failure }
   /** The device's own rules forbid what the input asks for; another device's may not. */
   | { readonly type: 'declined'; readonly code: string; readonly message: string };
 
-/** Never rejects: whatever the operation throws becomes a failure. */
+/** What the one who starts a run gives it. */
+export type RunControl = Pick<OperationContext, 'signal' | 'progress'>;
+
+/** Runs operations somewhere: in this thread, or in one of their own. */
+export interface OperationRunner {
+  /** Never rejects for what an operation does. Resolves soon after the signal is aborted. */
+  run(operation: Operation, input: unknown, control: RunControl): Promise<RunEnd>;
+  close(): void;
+}
+
+/** Runs operations in this thread. */
+export function createLocalRunner(context: Pick<OperationContext, 'permissions' | 'now'>, log: Log): OperationRunner {
+  return {
+    run: (operation, input, control) => runOperation(operation, input, { ...context, ...control }, log),
+    close: () => {},
+  };
+}
+
+/** Runs one operation; whatever it throws becomes a failure. */
 export async function runOperation(
   operation: Operation,
   input: unknown,
@@ -26,18 +45,18 @@ export async function runOperation(
     value = await operation.run(input, context);
   } catch (error) {
     // Told to stop, it stopped: who told it has said why.
-    if (context.signal.aborted) return failed('stopped', 'The operation was stopped.');
+    if (context.signal.aborted) return failure('stopped', 'The operation was stopped.');
     return endOfError(operation.name, error, log);
   }
   const parsed = operation.output.safeParse(value);
   if (!parsed.success || jsonDepth(parsed.data) > jsonDepthMax) {
     log('error', 'an operation answered with something else than it promised', { operation: operation.name });
-    return failed('result_invalid', 'The result is not of the shape that the operation promises.');
+    return failure('result_invalid', 'The result is not of the shape that the operation promises.');
   }
   // The output schema describes JSON, and its depth has just been counted.
   const result = parsed.data as ResultJson;
   if (Buffer.byteLength(canonical(result)) > taskResultBytesMax) {
-    return failed('result_too_large', `A result has at most ${taskResultBytesMax} bytes.`);
+    return failure('result_too_large', `A result has at most ${taskResultBytesMax} bytes.`);
   }
   return { type: 'succeeded', result };
 }
@@ -50,13 +69,12 @@ function endOfError(operation: string, error: unknown, log: Log): RunEnd {
     return { type: 'failed', error: { code, message, retryable: error.retryable } };
   }
   // Its message may hold a path or a piece of a file: it stays on this machine.
-  log('error', 'an operation stopped with an error it did not foresee', {
-    operation,
-    error: String(error).slice(0, 500),
-  });
-  return failed('operation_crashed', 'The operation stopped with an error that it did not foresee.');
+  const why = String(error).slice(0, 500);
+  log('error', 'an operation stopped with an error it did not foresee', { operation, error: why });
+  return failure('operation_crashed', 'The operation stopped with an error that it did not foresee.');
 }
 
-function failed(code: string, message: string): RunEnd {
+/** A failure that another try would meet again. */
+function failure(code: string, message: string): RunEnd {
   return { type: 'failed', error: { code, message, retryable: false } };
 }

@@ -9,7 +9,6 @@ import type { Operation } from '../operations/operation.ts';
 import type { DeviceDatabase } from '../outbox/database.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { RefusedWithBody } from '../outbox/outbox-rows.ts';
-import type { Permissions } from '../permissions.ts';
 import { whenWritable } from '../when-writable.ts';
 import { type ActiveRuns, createActiveRuns } from './active-runs.ts';
 import {
@@ -23,14 +22,14 @@ import {
 } from './attempt-facts.ts';
 import type { AttemptStore, Outcome, StoredAttempt } from './attempt-store.ts';
 import { type Judgement, judge } from './judge.ts';
-import { runOperation } from './run-operation.ts';
+import type { OperationRunner } from './run-operation.ts';
 import type { StopReason } from './run-stopped.ts';
 
 export interface SupervisorDeps {
   readonly database: DeviceDatabase;
   readonly outbox: Outbox;
   readonly store: AttemptStore;
-  readonly permissions: Permissions;
+  readonly runner: OperationRunner;
   readonly clock: Clock;
   readonly log: Log;
   /** The swarm's clock as this device estimates it. */
@@ -69,11 +68,10 @@ interface Supervision extends SupervisorDeps {
 }
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
-  const { outbox, store, clock, log, permissions } = deps;
+  const { outbox, store, clock, runner } = deps;
   const runs = createActiveRuns({
     clock,
-    run: (operation, input, context) =>
-      runOperation(operation, input, { ...context, permissions, now: clock.monotonic }, log),
+    run: runner.run,
     progressed: (progress) => outbox.appendExpendable(progress.map(progressedFact)),
     ended: (attempt, end, durationMs) => finish(self, attempt, endFact(attempt, end, durationMs), end.type),
     expired: (attempt, reason, durationMs) =>

@@ -6,8 +6,8 @@ import type { SwarmId, TenantId } from '../../../core/ids.ts';
 import { allows, ROLE_SCOPES, type Scope } from '../../../core/keys/scopes.ts';
 import { readToken } from '../../../core/keys/token.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
-import { verifySessionToken } from '../../directory/session-token.ts';
 import { type OpenSession, sessionOf } from '../../directory/session.ts';
+import { verifySessionToken } from '../../directory/session-token.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Refusal } from '../problems.ts';
 

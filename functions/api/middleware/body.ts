@@ -15,8 +15,14 @@ export interface JsonBody {
   readonly bytes: number;
 }
 
+/** A body that is longer than is read here. */
+export interface BodyTooLarge extends Refusal {
+  readonly code: 'body_too_large';
+  readonly bytesMax: number;
+}
+
 /** A whole body, or `body_too_large` as soon as that is known: from its announced length, or from the byte that is one too many. */
-export async function readBytes(request: Request, bytesMax: number): Promise<Result<Uint8Array, Refusal>> {
+export async function readBytes(request: Request, bytesMax: number): Promise<Result<Uint8Array, BodyTooLarge>> {
   const { body } = request;
   if (body === null) return ok(new Uint8Array(0));
   const announced = request.headers.get('content-length');
@@ -64,7 +70,7 @@ export async function readJson(request: Request, bytesMax: number): Promise<Resu
   return unsayable === null ? ok({ value, bytes }) : err({ code: 'invalid_request', errors: [unsayable] });
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
  * Finds what must not come in: nesting past the limit, numbers beyond the double, texts with half a surrogate pair (I-JSON,
@@ -107,6 +113,6 @@ export function escapePointer(part: string): string {
   return (part.isWellFormed() ? part : '?').replaceAll('~', '~0').replaceAll('/', '~1').slice(0, 200);
 }
 
-function tooLarge(bytesMax: number): Refusal {
+function tooLarge(bytesMax: number): BodyTooLarge {
   return { code: 'body_too_large', detail: `At most ${bytesMax} bytes are read here.`, bytesMax };
 }

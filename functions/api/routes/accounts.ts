@@ -4,8 +4,8 @@
 import { mintToken } from '../../../core/keys/token.ts';
 import { timeText } from '../../../core/work/view.ts';
 import { serveAuth } from '../../directory/serve-auth.ts';
-import { mintSessionToken } from '../../directory/session-token.ts';
 import { login, logout, switchTenant, tenantsOf } from '../../directory/session.ts';
+import { mintSessionToken } from '../../directory/session-token.ts';
 import { signUp } from '../../directory/sign-up.ts';
 import type { Standing } from '../../directory/standing.ts';
 import { answer, done, type OpenCall, refuse } from '../call.ts';
@@ -26,7 +26,8 @@ export const accountRoutes: readonly Route[] = [
     operationId: 'signUp',
     tag: 'Accounts',
     summary: 'Sign an organization up',
-    description: 'A user, an organization, its swarm `main` and a first API key; no card, no wait. The answer also logs a browser in.',
+    description:
+      'A user, an organization, its swarm `main` and a first API key; no card, no wait. The answer also logs a browser in.',
     body: SignUp,
     answers: { 201: { description: 'Everything that is needed to begin.', body: SignedUp } },
     refuses: ['email_taken', 'password_too_weak', 'too_many_attempts', 'idempotency_key_reused'],

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { publicKeyFromDid, verifyByDid } from '../../../core/devices/did.ts';
 import { canonical, type JsonObject } from '../../../core/json.ts';
 import { mintToken, readToken } from '../../../core/keys/token.ts';
+import { idOf } from '../../../core/wire/common.ts';
 import { SUBPROTOCOL } from '../../../core/wire/device.ts';
 import type { enrollDevice } from '../../../core/wire/enrollment.ts';
 import { device } from '../../../core/wire/resources.ts';
@@ -78,15 +79,15 @@ export const deviceEntryRoutes: readonly Route[] = [
 ];
 
 /** The token that a member hands to a device. */
-function enrollmentOf({ id, view }: { readonly id: string; readonly view: JsonObject }, call: Call): JsonObject {
+function enrollmentOf({ view }: { readonly view: JsonObject }, call: Call): JsonObject {
   const { tenant, swarm } = call.caller;
-  const { expiresAt } = enrollmentView.parse(view);
+  const { id, expiresAt } = enrollmentView.parse(view);
   const token = mintToken('ent', { t: tenant, s: swarm, e: id }, call.deps.tokenKey);
   return { id, token, expiresAt: timeText(expiresAt) };
 }
 
-/** Milliseconds since the epoch by the swarm's clock. */
-const enrollmentView = z.object({ expiresAt: z.number().int() });
+/** What the swarm shows of an enrolment: its time in milliseconds since the epoch. */
+const enrollmentView = z.object({ id: idOf('enr'), expiresAt: z.number().int() });
 
 /** The token says which swarm; the proof says that whoever sends it holds the key; the swarm says whether it may. */
 async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Promise<Response> {
@@ -94,7 +95,10 @@ async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Prom
   const { token, did, proof, name } = body;
   const read = readToken('ent', token, deps.tokenKey);
   if (!read.ok) return refuse({ code: 'enrollment_token_invalid' }, call);
-  if (publicKeyFromDid(did) === null || !verifyByDid(did, canonical({ did, purpose: 'starling.enroll', token }), proof)) {
+  if (
+    publicKeyFromDid(did) === null ||
+    !verifyByDid(did, canonical({ did, purpose: 'starling.enroll', token }), proof)
+  ) {
     return refuse({ code: 'proof_invalid' }, call);
   }
   const { t, s, e } = read.value;

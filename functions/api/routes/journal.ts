@@ -45,13 +45,18 @@ export const journalRoutes: readonly Route[] = [
       'Server-sent events: `id` is the seq, `event` the type, `data` the event as CloudEvents 1.0. A client that comes back with `Last-Event-ID` goes on after it.',
     scope: 'journal:read',
     query: z.strictObject({ from: seq.optional().meta({ description: 'Where to begin; 1 when left out.' }) }),
-    answers: { 200: { description: 'The stream, for as long as you read.', body: { contentType: 'text/event-stream' } } },
+    answers: {
+      200: { description: 'The stream, for as long as you read.', body: { contentType: 'text/event-stream' } },
+    },
     refuses: ['limit_reached'],
     serve: async ({ query }, call) => {
       const { swarm, actor } = call.caller;
       const seen = call.request.headers.get('last-event-id');
       if (seen !== null && !lastEventId.test(seen)) {
-        return refuse({ code: 'invalid_request', errors: [{ pointer: '', message: 'Last-Event-ID: expected a seq' }] }, call);
+        return refuse(
+          { code: 'invalid_request', errors: [{ pointer: '', message: 'Last-Event-ID: expected a seq' }] },
+          call,
+        );
       }
       const from = seen === null ? (query.from ?? 1) : Number(seen) + 1;
       const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from), call.deps);
@@ -69,7 +74,8 @@ export const journalRoutes: readonly Route[] = [
     operationId: 'getCheckpoint',
     tag: 'Journal',
     summary: 'Get a signed checkpoint',
-    description: 'How long the journal is, its head and its Merkle root, signed by the swarm. Keep it: nobody can rewrite what it covers.',
+    description:
+      'How long the journal is, its head and its Merkle root, signed by the swarm. Keep it: nobody can rewrite what it covers.',
     scope: 'journal:read',
     answers: { 200: { description: 'The checkpoint.', body: Checkpoint } },
     serve: (_, call) => show({ type: 'checkpoint' }, call),
@@ -83,7 +89,9 @@ export const journalRoutes: readonly Route[] = [
     summary: 'Prove that an event stands in the journal',
     scope: 'journal:read',
     query: z.strictObject({ seq }),
-    answers: { 200: { description: 'The event and its Merkle path (RFC 6962) to a signed checkpoint.', body: InclusionProof } },
+    answers: {
+      200: { description: 'The event and its Merkle path (RFC 6962) to a signed checkpoint.', body: InclusionProof },
+    },
     refuses: ['event_not_found'],
     serve: ({ query }, call) => show({ type: 'proof', seq: query.seq }, call),
   }),
@@ -104,7 +112,10 @@ export const journalRoutes: readonly Route[] = [
       const { limit = listLimitDefault, cursor = null } = query;
       const listed = await listDeadLetters(call.deps.archive, call.caller.tenant, { limit, cursor });
       if (listed.ok) return answer(200, { ...listed.value });
-      return refuse({ code: 'invalid_request', errors: [{ pointer: '/cursor', message: 'expected a cursor of this list' }] }, call);
+      return refuse(
+        { code: 'invalid_request', errors: [{ pointer: '/cursor', message: 'expected a cursor of this list' }] },
+        call,
+      );
     },
   }),
 
@@ -123,7 +134,9 @@ export const journalRoutes: readonly Route[] = [
       if (!inForce.ok) return refuse(inForce.error, call);
       const letter = await readDeadLetter(call.deps.archive, call.caller.tenant, params.id);
       // A letter was JSON in the archive, and is JSON here.
-      return letter.ok ? new Response(JSON.stringify(letter.value), { headers: { 'content-type': 'application/json' } }) : refuse(letter.error, call);
+      return letter.ok
+        ? new Response(JSON.stringify(letter.value), { headers: { 'content-type': 'application/json' } })
+        : refuse(letter.error, call);
     },
   }),
 ];

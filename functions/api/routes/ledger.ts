@@ -54,7 +54,8 @@ export const ledgerRoutes: readonly Route[] = [
     operationId: 'createTransfer',
     tag: 'Ledger',
     summary: 'Move or hold credits',
-    description: 'With `pending`, the credits are held until they are settled, voided, or `timeoutSeconds` (a day) are over.',
+    description:
+      'With `pending`, the credits are held until they are settled, voided, or `timeoutSeconds` (a day) are over.',
     scope: 'ledger:write',
     body: NewTransfer,
     answers: { 201: { description: 'The transfer.', body: Transfer } },

@@ -1,10 +1,10 @@
 // The people of an organization: who they are, what they may do, and how others come in. All of it is the directory's; a key
 // that asks is first shown to its swarm, which alone knows whether it is in force.
 
-import { timeText } from '../../../core/work/view.ts';
-import { isId } from '../../../core/ids.ts';
 import { assert } from '../../../core/assert.ts';
+import { isId } from '../../../core/ids.ts';
 import type { JsonObject } from '../../../core/json.ts';
+import { timeText } from '../../../core/work/view.ts';
 import { createInvitation, type Invitation, listInvitations, revokeInvitation } from '../../directory/invitations.ts';
 import { acceptInvitation, joinByInvitation } from '../../directory/join.ts';
 import { type Actor, changeRole, listMembers, removeMember } from '../../directory/members.ts';
@@ -17,7 +17,11 @@ import { listOf } from '../shapes/shape.ts';
 import { answerSession, callerOf } from './accounts.ts';
 
 const id = idParam('usr', 'member_not_found');
-const invitationId = { prefix: null, description: 'The id of an invitation.', example: 'inv_01kf2mab81b7n9q1s3t5w7y9a1' } as const;
+const invitationId = {
+  prefix: null,
+  description: 'The id of an invitation.',
+  example: 'inv_01kf2mab81b7n9q1s3t5w7y9a1',
+} as const;
 
 export const memberRoutes: readonly Route[] = [
   route({
@@ -32,7 +36,7 @@ export const memberRoutes: readonly Route[] = [
     serve: ({ query }, call) =>
       whileInForce(call, async () => {
         const listed = await listMembers(call.caller.tenant, query, call.deps.directory);
-        if (!listed.ok) return refuse(listed.error, call);
+        if (!listed.ok) return refuse({ ...listed.error }, call);
         const data = listed.value.data.map((member) => ({ ...member, joinedAt: timeText(member.joinedAt) }));
         return answer(200, { data, nextCursor: listed.value.nextCursor });
       }),
@@ -84,7 +88,9 @@ export const memberRoutes: readonly Route[] = [
     description: 'An earlier invitation of the same address that is open is revoked.',
     scope: 'members:write',
     body: shapes.NewInvitation,
-    answers: { 201: { description: 'The invitation, with the token that takes it.', body: shapes.InvitationWithToken } },
+    answers: {
+      201: { description: 'The invitation, with the token that takes it.', body: shapes.InvitationWithToken },
+    },
     refuses: ['not_allowed', 'already_member', 'too_many_invitations'],
     serve: ({ body }, call) =>
       whileInForce(call, async () => {
@@ -107,7 +113,7 @@ export const memberRoutes: readonly Route[] = [
     serve: ({ query }, call) =>
       whileInForce(call, async () => {
         const listed = await listInvitations(call.caller.tenant, query, call.deps.directory);
-        if (!listed.ok) return refuse(listed.error, call);
+        if (!listed.ok) return refuse({ ...listed.error }, call);
         return answer(200, { data: listed.value.data.map(invitationView), nextCursor: listed.value.nextCursor });
       }),
   }),

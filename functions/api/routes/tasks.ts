@@ -100,7 +100,8 @@ export const taskRoutes: readonly Route[] = [
     operationId: 'proveTask',
     tag: 'Tasks',
     summary: 'Prove a task',
-    description: 'Everything that happened for it: its events with their hashes, its transfers, and a signed checkpoint.',
+    description:
+      'Everything that happened for it: its events with their hashes, its transfers, and a signed checkpoint.',
     scope: 'tasks:read',
     params: { id },
     answers: { 200: { description: 'The proof.', body: TaskProof } },

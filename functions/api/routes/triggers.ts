@@ -52,7 +52,12 @@ export const triggerRoutes: readonly Route[] = [
     answers: { 200: { description: 'A page of triggers, without their secrets.', body: listOf(Trigger) } },
     serve: async ({ query }, call) => {
       const listed = await read({ type: 'triggers', ...pageOf(query) }, call);
-      return listed.ok ? answer(200, eachOf(listed.value, (view) => withUrl(view, call))) : refuse(listed.error, call);
+      return listed.ok
+        ? answer(
+            200,
+            eachOf(listed.value, (view) => withUrl(view, call)),
+          )
+        : refuse(listed.error, call);
     },
   }),
 
@@ -93,7 +98,9 @@ export const triggerRoutes: readonly Route[] = [
     summary: 'Deliver a webhook',
     description:
       'For the sender: authorised by its signature alone, over the body as it was sent. A delivery that is sent again gets the same answer, and starts nothing twice.',
-    params: { address: { prefix: null, description: 'The last part of a trigger’s `url`.', example: 'trg_eyJ0Ijoi….YmF6' } },
+    params: {
+      address: { prefix: null, description: 'The last part of a trigger’s `url`.', example: 'trg_eyJ0Ijoi….YmF6' },
+    },
     answers: { 202: { description: 'What it started, if it was one that the trigger asks for.', body: Started } },
     refuses: [
       'trigger_not_found',
@@ -129,7 +136,7 @@ export const triggerRoutes: readonly Route[] = [
         },
       );
       frame.replayed = replayed;
-      return result.ok ? answer(202, { ...result.value }) : refuse(result.error, call);
+      return result.ok ? answer(202, { ...result.value }) : refuse({ ...result.error }, call);
     },
   }),
 ];

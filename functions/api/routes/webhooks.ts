@@ -20,7 +20,8 @@ export const webhookRoutes: readonly Route[] = [
     operationId: 'createWebhook',
     tag: 'Webhooks',
     summary: 'Make a webhook',
-    description: 'Deliveries are signed as Standard Webhooks 1.0 says: `v1` with the secret, `v1a` with the swarm’s own key.',
+    description:
+      'Deliveries are signed as Standard Webhooks 1.0 says: `v1` with the secret, `v1a` with the swarm’s own key.',
     scope: 'webhooks:write',
     body: NewWebhook,
     answers: { 201: { description: 'The webhook, with its secret.', body: WebhookWithSecret } },
@@ -29,13 +30,23 @@ export const webhookRoutes: readonly Route[] = [
       const problem = checkTarget(body.url, call.deps.allowPrivate);
       if (problem === 'address_private') return refuse({ code: 'address_private' }, call);
       if (problem !== null) {
-        return refuse({ code: 'invalid_request', errors: [{ pointer: '/url', message: 'expected an http or https URL' }] }, call);
+        return refuse(
+          { code: 'invalid_request', errors: [{ pointer: '/url', message: 'expected an http or https URL' }] },
+          call,
+        );
       }
       const made = edgeMade(call.command, call.caller.swarm, call.deps);
       const webhook = made.id('whk');
       const secret = made.secret();
       const { url, events, description = null } = body;
-      const command = { type: 'CreateWebhook', webhook, url, events, description, sealedSecret: made.seal(secret, webhook) } as const;
+      const command = {
+        type: 'CreateWebhook',
+        webhook,
+        url,
+        events,
+        description,
+        sealedSecret: made.seal(secret, webhook),
+      } as const;
       return perform(command, { status: 201, at: '/v1/webhooks/', make: shown(call, { secret }) }, call);
     },
   }),
@@ -53,7 +64,10 @@ export const webhookRoutes: readonly Route[] = [
       const listed = await read({ type: 'webhooks', ...pageOf(query) }, call);
       if (!listed.ok) return refuse(listed.error, call);
       const publicKey = publicKeyOf(call);
-      return answer(200, eachOf(listed.value, (view) => ({ ...view, publicKey })));
+      return answer(
+        200,
+        eachOf(listed.value, (view) => ({ ...view, publicKey })),
+      );
     },
   }),
 

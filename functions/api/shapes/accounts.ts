@@ -43,7 +43,10 @@ export const SignedUp = shape(
   { ...exampleStanding, apiKey: { id: EXAMPLE.key, secret: 'sk_eyJ0Ijoi….cXV4' } },
 );
 
-export const Login = shape('Login', loginInput, { email: 'mira@example.com', password: 'correct horse battery staple' });
+export const Login = shape('Login', loginInput, {
+  email: 'mira@example.com',
+  password: 'correct horse battery staple',
+});
 
 export const Session = shape(
   'Session',
@@ -101,22 +104,25 @@ export const Invitation = shape('Invitation', invitation, exampleInvitation);
 
 export const InvitationWithToken = shape(
   'InvitationWithToken',
-  invitation.extend({ token: z.string().meta({ description: 'What takes the invitation. Shown here, and in the mail.' }) }),
+  invitation.extend({
+    token: z.string().meta({ description: 'What takes the invitation. Shown here, and in the mail.' }),
+  }),
   { ...exampleInvitation, token: 'q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C' },
 );
 
-export const Acceptance = shape(
-  'Acceptance',
-  z.strictObject({ token: z.string().min(1).max(secretTokenCharsMax) }),
-  { token: 'q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C' },
-);
+export const Acceptance = shape('Acceptance', z.strictObject({ token: z.string().min(1).max(secretTokenCharsMax) }), {
+  token: 'q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C',
+});
 
 export const Joining = shape('Joining', joinInput, {
   token: 'q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C',
   password: 'correct horse battery staple',
 });
 
-export const NewKey = shape('NewKey', createKey, { name: 'continuous integration', scopes: ['tasks:write', 'tasks:read'] });
+export const NewKey = shape('NewKey', createKey, {
+  name: 'continuous integration',
+  scopes: ['tasks:write', 'tasks:read'],
+});
 
 const exampleKey = {
   id: EXAMPLE.key,

@@ -19,7 +19,10 @@ export function shape<S extends z.ZodType>(name: string, schema: S, example: Jso
 export function listOf(item: Shape): Shape {
   const schema = z.object({
     data: z.array(item.schema),
-    nextCursor: z.string().nullable().meta({ description: 'Give this as `cursor` for the next page; null at the end.' }),
+    nextCursor: z
+      .string()
+      .nullable()
+      .meta({ description: 'Give this as `cursor` for the next page; null at the end.' }),
   });
   return shape(`${item.name}List`, schema, { data: [item.example], nextCursor: null });
 }

@@ -36,11 +36,10 @@ export const TriggerWithSecret = shape('TriggerWithSecret', trigger.extend({ url
   secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0PmVq1m0b7Y=',
 });
 
-export const Started = shape(
-  'Started',
-  z.object({ taskId: z.string().nullable(), missionId: z.string().nullable() }),
-  { taskId: EXAMPLE.task, missionId: null },
-);
+export const Started = shape('Started', z.object({ taskId: z.string().nullable(), missionId: z.string().nullable() }), {
+  taskId: EXAMPLE.task,
+  missionId: null,
+});
 
 export const NewWebhook = shape('NewWebhook', createWebhook, {
   url: 'https://example.com/starling',

@@ -244,6 +244,7 @@ describe('a check script', () => {
     const accepts = (script: string) => codeCheck.input.safeParse({ path: '.', script }).success;
     expect(allowed.filter(accepts)).toEqual(allowed);
     expect(refused.filter(accepts)).toEqual([]);
+    expect(codeCheck.input.safeParse({ path: '.', script: 'check', tool: 'biome' }).success).toBe(false);
   });
 
   test('is refused when it is not there or names a program that the project does not bring', async () => {

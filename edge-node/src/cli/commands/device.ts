@@ -12,6 +12,7 @@ import { type DeviceSettings, deviceSettings, readSettings, withFolders, writeSe
 import { type DeviceStatus, readDeviceStatus } from '../../status.ts';
 import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { startLean, thisProcess } from '../lean-start.ts';
 import { printable, span } from '../output.ts';
 import { signedOut } from './account.ts';
 
@@ -73,6 +74,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   return guarded(context, async () => {
     const settings = settingsOf(context, readSettings(home));
     if (typeof settings === 'string') return misused(context, settings);
+    await startLean(thisProcess);
     const log = createLog((line) => terminal.err(line), { json, now: terminal.now });
     const node = await startEdgeNode({ home, settings }, { log });
     log('info', 'the device runs', {

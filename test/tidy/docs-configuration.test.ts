@@ -1,0 +1,66 @@
+// docs/reference/configuration.md names every environment variable that the code reads, every binding and every setting.
+
+import { describe, expect, it } from 'vitest';
+import { deviceSettings } from '../../edge-node/src/settings.ts';
+import { codeIn, read, rowsOf, sectionsOf, table } from './docs-pages.ts';
+import { isCode, readRepository, topFolder } from './repository.ts';
+
+const page = read('docs/reference/configuration.md');
+const wrangler = read('wrangler.toml');
+
+/** What the system, npm and the tools set and read among themselves: nothing that an operator of Starling sets. */
+const NOT_OURS = new Set(['PATH', 'TMPDIR', 'CI', 'WRANGLER_LOG']);
+
+/** Names of wrangler.toml's bindings, of every kind. */
+const bindings = [...wrangler.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map(([, name = '']) => name);
+/** What runs, whatever it is for; tests set what they like. */
+const sources = readRepository().filter((file) => isCode(file) && !['test', 'docs'].includes(topFolder(file.path)));
+
+/** Every variable that the code reads: `env.NAME`, `{ NAME } = process.env`, and every text that names one of ours. */
+function variablesRead(): Set<string> {
+  const found = new Set<string>();
+  for (const { text } of sources) {
+    for (const [, name = ''] of text.matchAll(/\benv\??\.([A-Z][A-Z0-9_]+)\b/g)) found.add(name);
+    for (const [, names = ''] of text.matchAll(/\{([A-Z0-9_,\s]+)\} = process\.env/g))
+      for (const name of names.split(',')) found.add(name.trim());
+    // `$NAME` stands in an example for a shell, which is not ours to read.
+    for (const [name] of text.matchAll(/(?<!\$)\bSTARLING_[A-Z_]+\b/g)) found.add(name);
+  }
+  for (const name of [...bindings, ...NOT_OURS]) found.delete(name);
+  return found;
+}
+
+describe('the page of the configuration', () => {
+  it('names every variable that the code reads, and no other', () => {
+    const headings = [...sectionsOf(page).keys()].filter((heading) => heading.startsWith('## Variables of'));
+    const named = headings.flatMap((heading) => table(page, heading).map(([name]) => codeIn(name)[0] ?? ''));
+    expect(named.length).toBeGreaterThan(10);
+    expect([...new Set(named)].toSorted()).toEqual([...variablesRead()].toSorted());
+  });
+
+  it('names the defaults of the local platform as the program that reads them does', () => {
+    const comment = read('local/serve.ts').match(/^(\/\/.*\n)+/)?.[0] ?? '';
+    for (const [name] of table(page, '## Variables of the local platform')) expect(comment).toContain(codeIn(name)[0]);
+  });
+
+  it('names every binding of wrangler.toml, and no other', () => {
+    expect(bindings.length).toBeGreaterThan(4);
+    expect(table(page, '## Bindings').map(([name]) => codeIn(name)[0]).toSorted()).toEqual(bindings.toSorted());
+  });
+
+  it('names the resources behind the bindings as they are called', () => {
+    const named = [...wrangler.matchAll(/^(?:class_name|database_name|bucket_name|queue|entrypoint) = "([^"]+)"$/gm)];
+    for (const [, name = ''] of named) expect(page).toContain(`\`${name}\``);
+  });
+
+  it('names the secrets that wrangler.toml requires', () => {
+    const required = wrangler.match(/^required = \[(.*)\]$/m)?.[1] ?? '';
+    const rows = rowsOf(sectionsOf(page).get('## Variables of the Worker') ?? '');
+    const needed = rows.filter(([, value]) => value?.includes('required')).map(([name]) => codeIn(name)[0]);
+    expect(needed).toEqual([...required.matchAll(/"([^"]+)"/g)].map(([, name]) => name));
+  });
+
+  it('names every setting of a device, and no other', () => {
+    expect(table(page, '## Settings of a device').map(([name]) => codeIn(name)[0])).toEqual(Object.keys(deviceSettings.shape));
+  });
+});
