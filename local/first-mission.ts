@@ -36,12 +36,13 @@ export function firstMission(root: string): MissionRequest {
   if (hasReadme) tasks.push({ key: 'readme', operation: 'text.summarize', input: { path: readme, sentences: 3 } });
   const rows = folders.map((folder) => {
     const total = (name: string) => ({ $result: `outline-${keyOf(folder)}`, path: `/totals/${name}` });
+    // Members of JSON stand in sorted order: these names put the columns of the table in theirs.
     return {
       folder,
-      files: total('files'),
+      'in files': total('files'),
       lines: total('lines'),
-      declarations: total('declarations'),
-      exported: total('exported'),
+      symbols: total('declarations'),
+      'symbols exported': total('exported'),
     };
   });
   const sections = [

@@ -24,7 +24,7 @@ interface SignedUp {
 /** Signs a tenant up, again and again with the same key until that is acknowledged, and asks once more what was promised. */
 export async function signUpTenant(
   name: string,
-  { url, findings, follow }: { readonly url: string; readonly findings: Findings; readonly follow: boolean },
+  { url, findings, follow }: TenantOptions,
 ): Promise<Tenant> {
   const open = openClient(url, null);
   const body = { email: `${name}@example.com`, password: `a long pass phrase of ${name}`, organization: name };
@@ -36,13 +36,19 @@ export async function signUpTenant(
   return openTenant(name, apiKey.secret, { url, findings, follow });
 }
 
+export interface TenantOptions {
+  readonly url: string;
+  readonly findings: Findings;
+  /** Whether its event stream is followed. */
+  readonly follow: boolean;
+  /** Another client than the ordinary one. */
+  readonly client?: Client;
+}
+
 /** A tenant whose key is known. */
-export function openTenant(
-  name: string,
-  secret: string,
-  { url, findings, follow }: { readonly url: string; readonly findings: Findings; readonly follow: boolean },
-): Tenant {
-  const client = openClient(url, secret);
+export function openTenant(name: string, secret: string, options: TenantOptions): Tenant {
+  const { url, findings, follow } = options;
+  const client = options.client ?? openClient(url, secret);
   let keys = 0;
   return {
     name,
