@@ -132,15 +132,13 @@ async function proof(url: string, apiKey: string): Promise<string> {
   // What the API answers is checked below, bit by bit: that is the point of it.
   const checkpoint = (await call(url, '/v1/journal/checkpoint', { apiKey })) as SignedCheckpoint;
   const verifier = verifyJournal(checkpoint);
-  let from: string | null = '1';
-  while (from !== null) {
-    const page = (await call(url, `/v1/journal?from=${from}&limit=100`, { apiKey })) as {
-      data: CloudEvent[];
-      nextCursor: string | null;
-    };
+  let cursor: string | null = null;
+  do {
+    const path: string = `/v1/journal?limit=100${cursor === null ? '' : `&cursor=${cursor}`}`;
+    const page = (await call(url, path, { apiKey })) as { data: CloudEvent[]; nextCursor: string | null };
     if (verifier.take(page.data)) break;
-    from = page.nextCursor === null ? null : String(Number(page.nextCursor) + 1);
-  }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
   const verdict = verifier.finish();
   if (!verdict.ok) throw new Error(`the journal does not hold: ${verdict.reason}`);
   return [

@@ -13,9 +13,9 @@ import { createPermissions } from './permissions.ts';
 import type { DeviceSettings } from './settings.ts';
 import { createDescriber, type Describer } from './supervision/describe.ts';
 import { createDesires } from './supervision/desires.ts';
+import { createHostedRunner, startOperationHost } from './supervision/hosted-runner.ts';
 import { createLocalRunner, type OperationRunner } from './supervision/run-operation.ts';
 import { createSupervisor, type Supervisor } from './supervision/supervisor.ts';
-import { createThreadedRunner, startOperationThread } from './supervision/threaded-runner.ts';
 import { createSwarmClock } from './swarm-clock.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -138,11 +138,11 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   };
 }
 
-/** The device's own operations run in a thread; those that a caller brings run here, where the caller can see them. */
+/** The device's own operations run in a process of their own; those that a caller brings run here, where the caller can see them. */
 function createRunner(deps: EdgeNodeDeps, { grants }: DeviceSettings, clock: Clock, log: Log): OperationRunner {
   if (deps.loadOperations)
     return createLocalRunner({ permissions: createPermissions(grants), now: clock.monotonic }, log);
-  return createThreadedRunner({ clock, log, startThread: () => startOperationThread(grants) });
+  return createHostedRunner({ clock, log, grants, startHost: startOperationHost });
 }
 
 async function builtInOperations(): Promise<readonly Operation[]> {

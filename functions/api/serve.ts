@@ -107,7 +107,7 @@ function readBody(route: Route, value: unknown): Result<unknown, Refusal> {
   }
   if (value === undefined && !route.bodyOptional)
     return err(invalid([{ pointer: '', message: 'expected a JSON body' }]));
-  const parsed = route.body.schema.safeParse(value ?? {});
+  const parsed = route.body.schema.safeParse(value === undefined ? {} : value);
   return parsed.success ? ok(parsed.data) : err(invalid(errorsOf(parsed.error)));
 }
 

@@ -25,13 +25,13 @@ export const journalRoutes: readonly Route[] = [
     scope: 'journal:read',
     query: z.strictObject({
       from: seq.optional().meta({ description: 'The first event that is wanted; 1 when left out.' }),
-      cursor: seq.optional().meta({ description: 'The `nextCursor` of the page before; the same as `from`.' }),
+      cursor: seq.optional().meta({ description: 'The `nextCursor` of the page before: the last seq on it.' }),
       limit: wholeNumber(1, journalPageMax, `Events on a page; ${listLimitDefault} when left out.`).optional(),
     }),
     answers: { 200: { description: 'A page of events, as CloudEvents 1.0.', body: listOf(Event) } },
     serve: async ({ query }, call) => {
       const { cursor, from = 1, limit = listLimitDefault } = query;
-      return show({ type: 'journal', from: cursor ?? from, limit }, call);
+      return show({ type: 'journal', from: cursor === undefined ? from : cursor + 1, limit }, call);
     },
   }),
 

@@ -50,7 +50,8 @@ export function openBooks(tenant: string, findings: Findings): Books {
   }
   function end(type: string, { hold, debit, credit, amountMicro, heldMicro }: Moved): void {
     const amount = pending.get(hold);
-    if (amount === undefined) findings.add('doubled', `${tenant} ${hold}`, `the hold ended twice: ${endings.get(hold)}, then ${type}`);
+    if (amount === undefined)
+      findings.add('doubled', `${tenant} ${hold}`, `the hold ended twice: ${endings.get(hold)}, then ${type}`);
     if (amount !== undefined && amount !== heldMicro) wrong(hold, `${heldMicro} were released of ${amount} held`);
     if (amountMicro > heldMicro) wrong(hold, 'more was settled than was held');
     if (type !== 'transfer.settled' && amountMicro !== 0) wrong(hold, 'credits moved with a hold that was given back');

@@ -64,7 +64,8 @@ function checkInJournal({ deed, asked, id }: Promised, { name, mirror }: Tenant,
   const subject = `${name} ${asked.key}`;
   const expected = deed === 'task' ? `task/${id}` : `transfer/${id}`;
   if (made.length === 0) findings.add('lost', subject, `${DEEDS[deed]} of ${id} is not in the journal`);
-  else if (made.length > 1) findings.add('doubled', subject, `${DEEDS[deed]} stands ${made.length} times in the journal`);
+  else if (made.length > 1)
+    findings.add('doubled', subject, `${DEEDS[deed]} stands ${made.length} times in the journal`);
   else if (made[0]?.subject !== expected)
     findings.add('changed', subject, `the journal has ${made[0]?.subject}, the answer said ${expected}`);
 }
@@ -86,13 +87,22 @@ async function checkRefusal({ asked, status, code }: Refused, tenant: Tenant, fi
   const again = await tenant.client.ask(asked);
   const now = JSON.parse(again.answer) as { code?: string };
   if (again.status !== status || now.code !== code)
-    findings.add('changed', `${tenant.name} ${asked.key}`, `it was refused with ${code}, now ${now.code ?? again.status}`);
+    findings.add(
+      'changed',
+      `${tenant.name} ${asked.key}`,
+      `it was refused with ${code}, now ${now.code ?? again.status}`,
+    );
 }
 
 /** A task that was shown finished is shown the same for ever. */
-async function checkFinished([id, shown]: readonly [string, string], tenant: Tenant, findings: Findings): Promise<void> {
+async function checkFinished(
+  [id, shown]: readonly [string, string],
+  tenant: Tenant,
+  findings: Findings,
+): Promise<void> {
   const { answer } = await tenant.client.ask({ method: 'GET', path: `/v1/tasks/${id}` });
-  if (answer !== shown) findings.add('changed', `${tenant.name} ${id}`, `a finished task was shown as ${shown}, now as ${answer}`);
+  if (answer !== shown)
+    findings.add('changed', `${tenant.name} ${id}`, `a finished task was shown as ${shown}, now as ${answer}`);
 }
 
 /** What the stream brought is what the journal has. */
@@ -115,9 +125,14 @@ async function checkAccounts({ name, client, mirror }: Tenant, findings: Finding
       compareAccounts(name, accounts, mirror.books.accounts(), findings);
       const pending = mirror.books.pending();
       for (const { id } of holds)
-        if (!pending.has(id)) findings.add('books', `${name} ${id}`, 'the ledger shows a hold that the journal has not');
+        if (!pending.has(id))
+          findings.add('books', `${name} ${id}`, 'the ledger shows a hold that the journal has not');
       if (holds.length !== pending.size)
-        findings.add('books', `${name} holds`, `the ledger shows ${holds.length} holds, the journal has ${pending.size}`);
+        findings.add(
+          'books',
+          `${name} holds`,
+          `the ledger shows ${holds.length} holds, the journal has ${pending.size}`,
+        );
       return;
     }
     await pause(50);
@@ -133,11 +148,16 @@ function compareAccounts(
 ): void {
   if (shown.reduce((sum, { postedMicro }) => sum + postedMicro, 0) !== 0)
     findings.add('books', `${name} shown`, 'the accounts shown do not add up to nought');
-  if (shown.length !== kept.size) findings.add('books', `${name} accounts`, `${shown.length} are shown, ${kept.size} are in the journal`);
+  if (shown.length !== kept.size)
+    findings.add('books', `${name} accounts`, `${shown.length} are shown, ${kept.size} are in the journal`);
   for (const { id, postedMicro, heldMicro } of shown) {
     const own = kept.get(id);
     if (own?.postedMicro !== postedMicro || own.heldMicro !== heldMicro)
-      findings.add('books', `${name} ${id}`, `${postedMicro} and ${heldMicro} held are shown, the journal has ${own?.postedMicro} and ${own?.heldMicro}`);
+      findings.add(
+        'books',
+        `${name} ${id}`,
+        `${postedMicro} and ${heldMicro} held are shown, the journal has ${own?.postedMicro} and ${own?.heldMicro}`,
+      );
   }
 }
 
@@ -160,7 +180,9 @@ async function readAll<T>(path: string, read: Tenant['client']['read']): Promise
   const all: T[] = [];
   let cursor: string | null = '';
   while (cursor !== null) {
-    const page: { data: T[]; nextCursor: string | null } = await read(cursor === '' ? path : `${path}&cursor=${encodeURIComponent(cursor)}`);
+    const page: { data: T[]; nextCursor: string | null } = await read(
+      cursor === '' ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
+    );
     all.push(...page.data);
     cursor = page.nextCursor;
   }

@@ -63,7 +63,9 @@ export function openClient(url: string, apiKey: string | null): Client {
       const answered = await once(asked).catch(() => null);
       if (answered !== null && isFinal(answered)) return answered;
       if (performance.now() > until)
-        throw new Error(`${asked.method} ${asked.path} was not answered: ${answered?.status ?? 'no connection'} ${answered?.answer ?? ''}`);
+        throw new Error(
+          `${asked.method} ${asked.path} was not answered: ${answered?.status ?? 'no connection'} ${answered?.answer ?? ''}`,
+        );
       retries++;
       await pause(retryMs);
     }

@@ -4,10 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { ok } from '../../../core/result.ts';
 import { enrolDevice } from '../../../edge-node/src/enrolment.ts';
 import { HOME_FILES } from '../../../edge-node/src/home.ts';
 import { writeSettings } from '../../../edge-node/src/settings.ts';
-import { ok } from '../../../core/result.ts';
 import type { Client } from './client.ts';
 
 const program = join(import.meta.dirname, '..', '..', '..', 'edge-node', 'bin', 'starling.mjs');
@@ -16,7 +16,12 @@ const stopMsMax = 10_000;
 
 /** Enrols a new device in `home`, for a tenant, as a person would. Answers with its id. */
 export async function enrolEdgeNode(home: string, client: Client): Promise<string> {
-  const opened = await client.acknowledged({ method: 'POST', path: '/v1/devices/enrollments', body: {}, key: 'enrolment' });
+  const opened = await client.acknowledged({
+    method: 'POST',
+    path: '/v1/devices/enrollments',
+    body: {},
+    key: 'enrolment',
+  });
   const { token } = JSON.parse(opened.answer) as { token: string };
   const enrolled = await enrolDevice({ home, token, name: 'edge node under test' }, async (body, key) => {
     const answer = await client.acknowledged({ method: 'POST', path: '/v1/devices/enroll', body, key });

@@ -78,7 +78,11 @@ export function startLoad(tenants: readonly Tenant[], withDevice: Tenant, random
 }
 
 /** Sends a request and remembers what was answered. */
-export async function promise(deed: Deed, tenant: Tenant, asked: Omit<Asked, 'method' | 'key'>): Promise<string | null> {
+export async function promise(
+  deed: Deed,
+  tenant: Tenant,
+  asked: Omit<Asked, 'method' | 'key'>,
+): Promise<string | null> {
   const sent = { ...asked, method: 'POST', key: tenant.key() } as const;
   const { status, answer } = await tenant.client.ask(sent);
   const { id, state, code } = JSON.parse(answer) as { id?: string; state?: string; code?: string };
@@ -99,7 +103,9 @@ async function askTask(tenant: Tenant, random: Random): Promise<void> {
 
 /** A task for the device. It brings its text along, so that no folder is needed. */
 async function askDevice(tenant: Tenant, random: Random): Promise<void> {
-  const words = Array.from({ length: 40 }, () => random.pick(['swarm', 'robot', 'ledger', 'corridor', 'lease', 'event']));
+  const words = Array.from({ length: 40 }, () =>
+    random.pick(['swarm', 'robot', 'ledger', 'corridor', 'lease', 'event']),
+  );
   await promise('task', tenant, {
     path: '/v1/tasks',
     body: {
@@ -128,7 +134,8 @@ async function holdCredits(tenant: Tenant, random: Random): Promise<void> {
   const hold = await promise('held', tenant, { path: '/v1/ledger/transfers', body });
   if (hold === null || random.chance(0.05)) return;
   const path = `/v1/ledger/transfers/${hold}`;
-  if (random.chance(0.1)) await promise('settled', tenant, { path: `${path}/settle`, body: { amountMicro: amountMicro + 1 } });
+  if (random.chance(0.1))
+    await promise('settled', tenant, { path: `${path}/settle`, body: { amountMicro: amountMicro + 1 } });
   if (random.chance(0.6))
     await promise('settled', tenant, { path: `${path}/settle`, body: { amountMicro: random.between(1, amountMicro) } });
   else await promise('voided', tenant, { path: `${path}/void`, body: {} });

@@ -114,11 +114,19 @@ export function openMirror(tenant: string, client: Client, findings: Findings): 
     async catchUp() {
       const checkpoint = await client.read<SignedCheckpoint>('/v1/journal/checkpoint');
       if (checkpoint.size < hashes.length)
-        findings.add('lost', `${tenant} event ${checkpoint.size + 1}`, `the journal ends at ${checkpoint.size}, ${hashes.length} events were shown`);
+        findings.add(
+          'lost',
+          `${tenant} event ${checkpoint.size + 1}`,
+          `the journal ends at ${checkpoint.size}, ${hashes.length} events were shown`,
+        );
       while (hashes.length < checkpoint.size) {
         const { data } = await client.read<Page>(`/v1/journal?from=${hashes.length + 1}&limit=${pageSize}`);
         if (data.length === 0) {
-          findings.add('lost', `${tenant} event ${hashes.length + 1}`, `the checkpoint signs ${checkpoint.size} events, and there is none here`);
+          findings.add(
+            'lost',
+            `${tenant} event ${hashes.length + 1}`,
+            `the checkpoint signs ${checkpoint.size} events, and there is none here`,
+          );
           return;
         }
         for (const event of data) take(checkpoint.origin, event);
@@ -132,7 +140,11 @@ export function openMirror(tenant: string, client: Client, findings: Findings): 
       for (const { size, head } of held) {
         const { data } = await client.read<Page>(`/v1/journal?from=${size}&limit=1`);
         if (data[0]?.seq !== size || data[0].hash !== head)
-          findings.add('checkpoint', `${tenant} ${size}`, 'the journal does not go on from a checkpoint held from before');
+          findings.add(
+            'checkpoint',
+            `${tenant} ${size}`,
+            'the journal does not go on from a checkpoint held from before',
+          );
       }
     },
     async verifyWhole() {

@@ -1,8 +1,8 @@
 // Lies that the checker must find: what a server that breaks its promises would look like to a client. Each is told to the very
 // functions that check the real run; one that is not found means that the checker proves nothing.
 
-import type { Answered, Asked, Client } from './client.ts';
 import { checkNow, checkWhole } from './checks.ts';
+import type { Answered, Asked, Client } from './client.ts';
 import { type FindingKind, type Findings, openFindings } from './findings.ts';
 import { promise } from './load.ts';
 import type { Random } from './random.ts';
@@ -53,14 +53,33 @@ export const LIES: readonly Lie[] = [
     },
   },
   { name: 'an event with another amount', kind: 'journal', hear: twist('/v1/journal?', /"amountMicro":\d+/, digit) },
-  { name: 'an event with another hash', kind: 'journal', hear: twist('/v1/journal?', /"hash":"[0-9a-f]{64}"/, hexDigit) },
-  { name: 'a checkpoint of another history', kind: 'checkpoint', hear: twist('/v1/journal/checkpoint', /"head":"[0-9a-f]{64}"/, hexDigit) },
-  { name: 'an account with one credit more', kind: 'books', hear: twist('/v1/ledger/accounts', /"postedMicro":\d+/, digit) },
+  {
+    name: 'an event with another hash',
+    kind: 'journal',
+    hear: twist('/v1/journal?', /"hash":"[0-9a-f]{64}"/, hexDigit),
+  },
+  {
+    name: 'a checkpoint of another history',
+    kind: 'checkpoint',
+    hear: twist('/v1/journal/checkpoint', /"head":"[0-9a-f]{64}"/, hexDigit),
+  },
+  {
+    name: 'an account with one credit more',
+    kind: 'books',
+    hear: twist('/v1/ledger/accounts', /"postedMicro":\d+/, digit),
+  },
   {
     name: 'a hold that was settled twice',
     kind: 'doubled',
     remember: ({ mirror }) => {
-      const body = { transfer: 'trf_x', hold: 'trf_y', debit: 'tenant', credit: 'team/0', amountMicro: 0, heldMicro: 0 };
+      const body = {
+        transfer: 'trf_x',
+        hold: 'trf_y',
+        debit: 'tenant',
+        credit: 'team/0',
+        amountMicro: 0,
+        heldMicro: 0,
+      };
       mirror.books.take('transfer.settled', body as unknown as Readonly<Record<string, never>>);
     },
   },
@@ -91,7 +110,8 @@ export async function plantLies(url: string, random: Random, findings: Findings)
   await someWork(honest);
   await checkNow(honest, random, quiet);
   await checkWhole(honest, quiet);
-  if (quiet.count() > 0) throw new Error(`the checker finds fault with an honest server: ${JSON.stringify(quiet.all()[0])}`);
+  if (quiet.count() > 0)
+    throw new Error(`the checker finds fault with an honest server: ${JSON.stringify(quiet.all()[0])}`);
   const missed: string[] = [];
   for (const lie of LIES) {
     const found = openFindings(() => {});
@@ -109,9 +129,15 @@ export async function plantLies(url: string, random: Random, findings: Findings)
 async function someWork(tenant: Tenant): Promise<void> {
   for (let n = 0; n < 3; n++) {
     await promise('task', tenant, { path: '/v1/tasks', body: { operation: 'swarm.echo', input: n } });
-    await promise('posted', tenant, { path: '/v1/ledger/transfers', body: { debit: 'tenant', credit: 'team/0', amountMicro: 7 } });
+    await promise('posted', tenant, {
+      path: '/v1/ledger/transfers',
+      body: { debit: 'tenant', credit: 'team/0', amountMicro: 7 },
+    });
   }
-  await promise('posted', tenant, { path: '/v1/ledger/transfers', body: { debit: 'poor/0', credit: 'team/0', amountMicro: 7 } });
+  await promise('posted', tenant, {
+    path: '/v1/ledger/transfers',
+    body: { debit: 'poor/0', credit: 'team/0', amountMicro: 7 },
+  });
 }
 
 /** The same tenant, seen by a checker that has read nothing yet, through a client that lies. */

@@ -22,16 +22,14 @@ interface SignedUp {
 }
 
 /** Signs a tenant up, again and again with the same key until that is acknowledged, and asks once more what was promised. */
-export async function signUpTenant(
-  name: string,
-  { url, findings, follow }: TenantOptions,
-): Promise<Tenant> {
+export async function signUpTenant(name: string, { url, findings, follow }: TenantOptions): Promise<Tenant> {
   const open = openClient(url, null);
   const body = { email: `${name}@example.com`, password: `a long pass phrase of ${name}`, organization: name };
   const asked = { method: 'POST', path: '/v1/signup', body, key: `sign-up-${name}` } as const;
   const first = await open.acknowledged(asked);
   const again = await open.acknowledged(asked);
-  if (again.answer !== first.answer) findings.add('changed', name, 'the sign-up was answered otherwise the second time');
+  if (again.answer !== first.answer)
+    findings.add('changed', name, 'the sign-up was answered otherwise the second time');
   const { apiKey } = JSON.parse(first.answer) as SignedUp;
   return openTenant(name, apiKey.secret, { url, findings, follow });
 }

@@ -86,7 +86,8 @@ export function openWorkLog(tenant: string, findings: Findings): WorkLog {
         if (end === null) continue;
         const settled = holds.filter((hold) => ending(hold) === 'transfer.settled').length;
         if (settled > 1) twice(id, 'the task was charged twice');
-        if (settled !== succeeded) findings.add('work', `${tenant} ${id}`, `${succeeded} attempts succeeded, ${settled} were paid`);
+        if (settled !== succeeded)
+          findings.add('work', `${tenant} ${id}`, `${succeeded} attempts succeeded, ${settled} were paid`);
         if ((end === 'task.succeeded') !== (settled === 1 && settledMicro > 0))
           findings.add('work', `${tenant} ${id}`, `it ended as ${end} and ${settled} holds were settled`);
         if (holds.some((hold) => ending(hold) === undefined))
