@@ -2,6 +2,7 @@
 // on the repository it stands in, with its report, who did what, what it cost, and the proof of it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
@@ -53,9 +54,12 @@ function keepRunning(root: string, deviceHome: string, say: (text: string) => vo
   const start = (): void => {
     if (isStopping) return;
     const program = join(root, 'edge-node', 'bin', 'starling.mjs');
+    // What it says is kept beside its data; each start begins anew.
+    const log = openSync(join(deviceHome, 'device.log'), 'w', 0o600);
     child = spawn(process.execPath, [program, 'device', 'run', '--home', deviceHome], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', log],
     });
+    closeSync(log);
     child.once('exit', (code) => {
       child = null;
       if (isStopping) return;

@@ -8,8 +8,8 @@ import { isCode, readRepository, topFolder } from './repository.ts';
 const page = read('docs/reference/configuration.md');
 const wrangler = read('wrangler.toml');
 
-/** What the system, npm and the tools set and read among themselves: nothing that an operator of Starling sets. */
-const NOT_OURS = new Set(['PATH', 'TMPDIR', 'CI', 'WRANGLER_LOG']);
+/** What the system, the tools and our own programs set for each other: nothing that an operator of Starling sets. */
+const NOT_SET_BY_PEOPLE = new Set(['PATH', 'TMPDIR', 'CI', 'WRANGLER_LOG', 'STARLING_COMPILED']);
 
 /** Names of wrangler.toml's bindings, of every kind. */
 const bindings = [...wrangler.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map(([, name = '']) => name);
@@ -26,7 +26,7 @@ function variablesRead(): Set<string> {
     // `$NAME` stands in an example for a shell, which is not ours to read.
     for (const [name] of text.matchAll(/(?<!\$)\bSTARLING_[A-Z_]+\b/g)) found.add(name);
   }
-  for (const name of [...bindings, ...NOT_OURS]) found.delete(name);
+  for (const name of [...bindings, ...NOT_SET_BY_PEOPLE]) found.delete(name);
   return found;
 }
 

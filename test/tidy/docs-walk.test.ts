@@ -17,8 +17,8 @@ interface Step {
   readonly symbol: string;
   /** The row that hands it on, and how: by import, or as the words say. Empty for the first. */
   readonly from: string;
-  readonly how: 'import' | 'RPC' | 'frame' | 'queue' | 'wired in';
-  /** The RPC, the frame, the binding, or the wiring file. */
+  readonly how: 'import' | 'RPC' | 'frame' | 'queue' | 'process' | 'wired in';
+  /** The RPC, the frame, the binding, the file of the process, or the wiring file. */
   readonly by: string;
 }
 
@@ -37,7 +37,7 @@ function walks(): Map<string, Step[]> {
 function stepOf([number = '', , room = '', from = '']: string[]): Step {
   const [path = '', symbol = ''] = codeIn(room);
   const [row = '', words = ''] = from.split(',').map((part) => part.trim());
-  const how = (['RPC', 'frame', 'queue', 'wired in'] as const).find((way) => words.startsWith(way)) ?? 'import';
+  const how = (['RPC', 'frame', 'queue', 'process', 'wired in'] as const).find((way) => words.startsWith(way)) ?? 'import';
   return { number, path, symbol, from: row, how, by: codeIn(words)[0] ?? '' };
 }
 
@@ -79,7 +79,8 @@ function broken(step: Step, before: Step): string | null {
   const { how, by } = step;
   switch (how) {
     case 'import':
-      if (!imports(from, to.path)) return `${from.path} does not import ${to.path}`;
+      // Two rooms of one file are side by side.
+      if (from.path !== to.path && !imports(from, to.path)) return `${from.path} does not import ${to.path}`;
       return uses(from, step.symbol) ? null : `${from.path} does not use ${step.symbol}`;
     case 'RPC':
       if (!new RegExp(`\\.${by}\\(`).test(from.text)) return `${from.path} does not call ${by}`;
@@ -90,6 +91,9 @@ function broken(step: Step, before: Step): string | null {
       return new RegExp(`'${by}'|<'${by}'>`).test(to.text) ? null : `${to.path} reads no frame of type ${by}`;
     case 'queue':
       return new RegExp(`\\.${by}\\.send\\(`).test(from.text) ? null : `${from.path} sends nothing to ${by}`;
+    case 'process':
+      if (!from.text.includes(`'${by}'`)) return `${from.path} starts no process of ${by}`;
+      return to.path.endsWith(`/${by}`) ? null : `${to.path} is not ${by}`;
     case 'wired in': {
       const wiring = fileAt(by);
       const missing = [from, to].find((file) => file.path !== wiring.path && !reaches(wiring, file.path));

@@ -10,7 +10,8 @@ import { HOME_FILES } from '../../../edge-node/src/home.ts';
 import { writeSettings } from '../../../edge-node/src/settings.ts';
 import type { Client } from './client.ts';
 
-const program = join(import.meta.dirname, '..', '..', '..', 'edge-node', 'bin', 'starling.mjs');
+const root = join(import.meta.dirname, '..', '..', '..');
+const program = join(root, 'edge-node', 'bin', 'starling.mjs');
 const restartMs = 100;
 const stopMsMax = 10_000;
 
@@ -53,6 +54,8 @@ export function runEdgeNode(home: string): EdgeProcess {
     wasKilled = false;
     const started = spawn(process.execPath, [program, 'device', 'run', '--home', home], {
       detached: true,
+      // Compiled code is kept with the project's, not in the home of whoever runs this.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'starling', 'compiled') },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
