@@ -74,3 +74,15 @@ export function jsonDepth(value: unknown, max: number = jsonDepthMax): number {
 export function isLargerThan(text: string, max: number): boolean {
   return text.length > max || (text.length * 3 > max && Buffer.byteLength(text) > max);
 }
+
+/** True for what JSON can say, nested at most `jsonDepthMax` deep. */
+export function isJson(value: unknown): boolean {
+  return jsonDepth(value) <= jsonDepthMax && isSayable(value);
+}
+
+/** The depth of `value` is known to be bounded. */
+function isSayable(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value === 'object' && Object.values(value).every(isSayable);
+}

@@ -153,11 +153,16 @@ async function proof(url: string, apiKey: string): Promise<string> {
 }
 
 function signIn(url: string, home: string, { email }: LocalTenant): string {
+  const file = join(home, 'local.json');
   return [
     '',
-    `Sign in at ${url} as ${email}; the password and an API key are in ${join(home, 'local.json')}.`,
-    `Send work:  npx starling task run swarm.echo --input '{"hello":"world"}' --wait`,
-    `API docs:   ${url}/docs`,
+    `Sign in at ${url} as ${email}; the password and an API key are in ${file}.`,
+    'To use the command and the API from a shell:',
+    '',
+    `  export STARLING_URL=${url} STARLING_API_KEY=$(node -p "require('${file}').apiKey")`,
+    `  npx starling task run swarm.echo --input '{"hello":"world"}' --wait`,
+    '',
+    `API docs: ${url}/docs`,
   ].join('\n');
 }
 

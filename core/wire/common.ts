@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { type IdPrefix, isId } from '../ids.ts';
-import { type Json, jsonDepth, jsonDepthMax } from '../json.ts';
+import { isJson, type Json, jsonDepthMax } from '../json.ts';
 import { amountMicroMax } from '../limits.ts';
 
 /** An id with this prefix. */
@@ -14,10 +14,10 @@ export function idOf<P extends IdPrefix>(prefix: P) {
     .meta({ description: `An id that starts with \`${prefix}_\`` });
 }
 
-/** Any JSON value, nested within the limit. */
-export const json: z.ZodType<Json> = z.json().refine((value) => jsonDepth(value) <= jsonDepthMax, {
-  message: `nested deeper than ${jsonDepthMax}`,
-});
+/** Any JSON value, nested within the limit. The depth is looked at first: what is nested too deep is never walked. */
+export const json: z.ZodType<Json> = z
+  .any()
+  .refine(isJson, { message: `expected JSON, nested at most ${jsonDepthMax} deep` });
 
 /** Micro-credits above nought. */
 export const amountMicro = z.number().int().min(1).max(amountMicroMax);

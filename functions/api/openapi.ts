@@ -53,8 +53,8 @@ const DESCRIPTION = `Starling is a control plane for swarms of AI agents. Sign u
 type Registered = Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0];
 type Responses = Registered['responses'];
 
-/** Makes the document. @param baseUrl where the API is reached */
-export function openApiDocument(routes: readonly Route[], baseUrl: string): object {
+/** Makes the document, as JSON text. @param baseUrl where the API is reached */
+export function openApiDocument(routes: readonly Route[], baseUrl: string): string {
   // `json` is any value: as it stands it is a schema that names itself, which no document can draw out.
   if (!z.globalRegistry.has(json)) {
     z.globalRegistry.add(json, {
@@ -81,7 +81,7 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): obje
     description: 'The session cookie of a browser. A request that changes something also names our origin in `Origin`.',
   });
   for (const route of routes) registry.registerPath(pathOf(route, component));
-  return getOpenAPI31Document({
+  const document = getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Starling',
@@ -92,6 +92,10 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): obje
     servers: [{ url: baseUrl }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   });
+  // The library writes a pattern's flags behind it; JSON Schema has no flags and reads every pattern as Unicode.
+  return JSON.stringify(document, (key, value: unknown) =>
+    key === 'pattern' && typeof value === 'string' ? value.replace(/(?<=\$)\/[a-z]+$/, '') : value,
+  );
 }
 
 function pathOf(route: Route, component: (shape: Shape) => z.ZodType): Registered {

@@ -16,7 +16,7 @@ import type { Kind, Rows } from '../../core/swarm/state.ts';
 import { memoryRead } from './memory-read.ts';
 
 /** 2026-11-20T00:00:00Z. */
-export const NOON = Date.UTC(2026, 10, 20);
+export const START = Date.UTC(2026, 10, 20);
 
 /** What came of one command. */
 export interface Outcome {
@@ -45,7 +45,7 @@ export function entropyOf(count: number): Uint8Array {
 }
 
 export class MemorySwarm {
-  at = NOON;
+  at = START;
   readonly rows: RowMap = new Map();
   readonly events: SwarmEvent[] = [];
   /** Effects of kind timer that are set, by key. */
@@ -114,9 +114,9 @@ export class MemorySwarm {
   }
 }
 
-export const TENANT: TenantId = newId('tnt', NOON, entropyOf(1));
-export const SWARM: SwarmId = newId('swm', NOON, entropyOf(1));
-export const FIRST_KEY: KeyId = newId('key', NOON, entropyOf(1));
+export const TENANT: TenantId = newId('tnt', START, entropyOf(1));
+export const SWARM: SwarmId = newId('swm', START, entropyOf(1));
+export const FIRST_KEY: KeyId = newId('key', START, entropyOf(1));
 
 export interface SwarmOptions {
   readonly supplyMicro?: number;

@@ -69,7 +69,7 @@ async function main(): Promise<number> {
     run = await begin(server, folder, random, findings);
     await killAll(run, kills);
     await finish(run, folder);
-    if (values.planted) missed = await plantLies(server.url, random.fork(), findings);
+    if (values.planted) missed = await plantLies(server, join(folder, 'server'), random.fork(), findings);
   } catch (error) {
     findings.add('server', 'run', error instanceof Error ? (error.stack ?? error.message) : String(error));
   }

@@ -48,10 +48,12 @@ export function table(page: string, heading: string): string[][] {
   return rows;
 }
 
-/** What stands in back-ticks in a text, in order. */
+/** What stands in back-ticks in a text, in order; fenced blocks aside. */
 export function codeIn(text: string | undefined): string[] {
-  return [...(text ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+  return [...(text ?? '').replace(FENCED, '').matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
 }
+
+const FENCED = /^```[^\n]*\n[\s\S]*?^```$/gm;
 
 export interface Block {
   readonly language: string;

@@ -31,7 +31,10 @@ export interface Host {
   onMessage(listener: (message: FromHost) => void): void;
   /** Once, however it ended. */
   onEnd(listener: (why: string) => void): void;
-  end(): void;
+  /** Asks it to end: it has no work. */
+  dismiss(): void;
+  /** Ends it, whatever it does. */
+  kill(): void;
 }
 
 export interface HostedRunnerDeps {
@@ -64,7 +67,7 @@ export function createHostedRunner(deps: HostedRunnerDeps): OperationRunner {
         mine.host.send({ type: 'run', id, operation: operation.name, input });
       });
     },
-    close: () => crew?.host.end(),
+    close: () => crew?.host.kill(),
   };
 }
 
@@ -96,14 +99,13 @@ function endRun(crew: Crew, id: number, end: RunEnd, { clock }: HostedRunnerDeps
   const run = crew.runs.get(id);
   if (run === undefined) return;
   crew.runs.delete(id);
-  if (crew.runs.size === 0 && !crew.isOver) crew.cancelIdle = clock.after(idleMsMax, () => retire(crew));
+  if (crew.runs.size === 0 && !crew.isOver) {
+    crew.cancelIdle = clock.after(idleMsMax, () => {
+      crew.isOver = true; // the next run begins with a new host
+      crew.host.dismiss();
+    });
+  }
   run.resolve(end);
-}
-
-/** The host may go, and the next run begins with a new one. */
-function retire(crew: Crew): void {
-  crew.isOver = true;
-  crew.host.end();
 }
 
 function stopRun(crew: Crew, id: number, { clock }: HostedRunnerDeps): void {
@@ -111,7 +113,7 @@ function stopRun(crew: Crew, id: number, { clock }: HostedRunnerDeps): void {
   crew.host.send({ type: 'stop', id });
   clock.after(stopMsMax, () => {
     // It does not listen. What runs beside it is lost with it, and may be tried again.
-    if (crew.runs.has(id)) retire(crew);
+    if (crew.runs.has(id)) crew.host.kill();
   });
 }
 
@@ -138,7 +140,8 @@ export function startOperationHost(): Host {
       child.once('error', (error) => listener(error.message.slice(0, 300)));
       child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
     },
-    end: () => {
+    dismiss: () => child.disconnect(),
+    kill: () => {
       child.kill('SIGKILL');
     },
   };

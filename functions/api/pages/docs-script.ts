@@ -40,6 +40,7 @@ export const DOCS_SCRIPT = `
     return box;
   }
   var NL = String.fromCharCode(10);
+  var BT = String.fromCharCode(96);
 
   function follow(value) {
     var seen = 0;
@@ -135,7 +136,10 @@ export const DOCS_SCRIPT = `
     Object.keys(operation.responses).sort().forEach(function (status) {
       var answer = follow(operation.responses[status]);
       var refused = Number(status) >= 400;
-      var said = (answer.description || '').split(NL)[0];
+      var codes = Object.keys(((answer.content || {})['application/problem+json'] || {}).examples || {});
+      var said = refused && codes.length > 1
+        ? codes.map(function (code) { return BT + code + BT; }).join(', ')
+        : (answer.description || '').split(NL)[0];
       var more = refused ? prose(answer.description) : null;
       var summary = el('summary', {}, [el('span', { class: refused ? 'status refused' : 'status' }, status)].concat(inline(said)));
       box.appendChild(el('details', {}, [summary, more].concat(media(answer.content))));

@@ -31,11 +31,14 @@ export const FIRST_REQUESTS = [
   },
 ] as const;
 
+/** How the key of the first answer comes into the next commands. */
+const KEPT_KEY = "export STARLING_KEY='sk_…'\n";
+
 /** @param baseUrl where the platform is reached */
 export function homePage(baseUrl: string): RenderedPage {
   const steps = FIRST_REQUESTS.map(
     (request, i) => html`<li><strong>${request.title}</strong><br><span class="soft">${request.about}</span>
-<pre><code>${commandOf(request, i > 0, baseUrl)}</code></pre></li>`,
+<pre><code>${i === 1 ? KEPT_KEY : ''}${commandOf(request, i > 0, baseUrl)}</code></pre></li>`,
   );
   return renderPage({
     title: 'Starling',

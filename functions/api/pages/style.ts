@@ -31,6 +31,7 @@ ol.steps{list-style:none;padding:0;margin:1.4rem 0 0;counter-reset:step}
 ol.steps>li{counter-increment:step;padding:0 0 1.6rem 3rem;position:relative}
 ol.steps>li::before{content:counter(step);position:absolute;left:0;top:.05rem;width:2rem;height:2rem;border-radius:50%;background:var(--accent-soft);color:var(--accent);display:grid;place-items:center;font-weight:650;font-size:.95rem}
 ol.steps>li:not(:last-child)::after{content:"";position:absolute;left:1rem;top:2.4rem;bottom:.3rem;width:1px;background:var(--line)}
+ol.steps pre{white-space:pre-wrap;overflow-wrap:anywhere}
 ul.plain{padding-left:1.15rem}
 ul.plain li{margin:.35rem 0}
 .go{display:inline-block;background:var(--accent);color:var(--paper);padding:.65rem 1.15rem;border-radius:8px;text-decoration:none;font-weight:600;margin:.3rem .8rem .3rem 0}

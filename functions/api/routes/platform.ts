@@ -20,7 +20,7 @@ export function platformRoutes(routes: () => readonly Route[]): readonly Route[]
   };
   const documentHeaders = { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' };
   const document = (baseUrl: string) => ({
-    text: JSON.stringify(openApiDocument(routes(), baseUrl)),
+    text: openApiDocument(routes(), baseUrl),
     headers: documentHeaders,
   });
   return [

@@ -103,7 +103,8 @@ async function askTask(tenant: Tenant, random: Random): Promise<void> {
 
 /** A task for the device. It brings its text along, so that no folder is needed. */
 async function askDevice(tenant: Tenant, random: Random): Promise<void> {
-  const words = Array.from({ length: 40 }, () =>
+  // A long text now and then: some kills should come in the middle of the work.
+  const words = Array.from({ length: random.chance(0.2) ? 4_000 : 40 }, () =>
     random.pick(['swarm', 'robot', 'ledger', 'corridor', 'lease', 'event']),
   );
   await promise('task', tenant, {

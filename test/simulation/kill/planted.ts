@@ -1,11 +1,14 @@
 // Lies that the checker must find: what a server that breaks its promises would look like to a client. Each is told to the very
 // functions that check the real run; one that is not found means that the checker proves nothing.
 
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkNow, checkWhole } from './checks.ts';
 import type { Answered, Asked, Client } from './client.ts';
 import { type FindingKind, type Findings, openFindings } from './findings.ts';
 import { promise } from './load.ts';
 import type { Random } from './random.ts';
+import type { ServerProcess } from './server-process.ts';
 import { openTenant, signUpTenant, type Tenant } from './tenant.ts';
 
 interface Lie {
@@ -103,8 +106,20 @@ export const LIES: readonly Lie[] = [
   },
 ];
 
-/** Tells each lie to the checker, on a tenant of its own. Answers with the names of those that it did not find. */
-export async function plantLies(url: string, random: Random, findings: Findings): Promise<string[]> {
+/** The one lie that is told with the real server: a disk that forgets what it said was written. */
+const FORGETFUL_DISK = 'a disk that went back to what it was';
+
+/**
+ * Tells each lie to the checker, on a tenant of its own. Answers with the names of those that it did not find.
+ * @param home the server's home, from which its data is taken away
+ */
+export async function plantLies(
+  server: ServerProcess,
+  home: string,
+  random: Random,
+  findings: Findings,
+): Promise<string[]> {
+  const { url } = server;
   const quiet = openFindings(() => {});
   const honest = await signUpTenant(`planted-${random.between(0, 1e9)}`, { url, findings: quiet, follow: false });
   await someWork(honest);
@@ -121,9 +136,34 @@ export async function plantLies(url: string, random: Random, findings: Findings)
     await checkNow(told, random, found);
     await checkWhole(told, found);
     if (found.count(lie.kind) === 0) missed.push(lie.name);
-    for (const { kind, subject, detail } of found.all()) findings.add(kind, `planted, ${lie.name}: ${subject}`, detail);
+    pass(lie.name, found, findings);
   }
+  const found = openFindings(() => {});
+  await forget(honest, server, home);
+  const told = retell(honest, { name: FORGETFUL_DISK, kind: 'lost' }, url, found);
+  await checkNow(told, random, found);
+  await checkWhole(told, found);
+  if (found.count('lost') === 0) missed.push(FORGETFUL_DISK);
+  pass(FORGETFUL_DISK, found, findings);
   return missed;
+}
+
+/** The server acknowledges work, and after a kill its files are those from before it. */
+async function forget(tenant: Tenant, server: ServerProcess, home: string): Promise<void> {
+  const state = join(home, 'state');
+  const copy = join(home, '..', 'forgetful');
+  await server.whileKilled(() => cpSync(state, copy, { recursive: true }));
+  await server.healthy();
+  await someWork(tenant);
+  await server.whileKilled(() => {
+    rmSync(state, { recursive: true });
+    cpSync(copy, state, { recursive: true });
+  });
+  await server.healthy();
+}
+
+function pass(lie: string, found: Findings, findings: Findings): void {
+  for (const { kind, subject, detail } of found.all()) findings.add(kind, `planted, ${lie}: ${subject}`, detail);
 }
 
 async function someWork(tenant: Tenant): Promise<void> {

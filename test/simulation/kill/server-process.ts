@@ -22,6 +22,8 @@ export interface ServerProcess {
   killWorkerd(): boolean;
   /** Kills the whole process group: server, workerd, local device. */
   killGroup(): boolean;
+  /** Kills the whole group, and lets `work` have its files before it is started again. */
+  whileKilled(work: () => void): Promise<void>;
   /** Resolves when it answers. Throws when it does not come back. */
   healthy(): Promise<void>;
   /** Stops it with SIGTERM; resolves with its exit code, null when it had to be killed. */
@@ -38,6 +40,7 @@ export function runServer(home: string, port: number): ServerProcess {
   const lines: string[] = [];
   let child: ChildProcess | null = null;
   let isStopping = false;
+  let isHeld = false;
   let wasKilled = false;
   let ownEnds = 0;
 
@@ -46,7 +49,7 @@ export function runServer(home: string, port: number): ServerProcess {
     lines.splice(0, lines.length - linesMax);
   };
   const start = (): void => {
-    if (isStopping) return;
+    if (isStopping || isHeld) return;
     wasKilled = false;
     const started = spawn(process.execPath, [join(root, 'local', 'serve.ts')], {
       // A group of its own: what we kill is this group and nothing else.
@@ -89,6 +92,18 @@ export function runServer(home: string, port: number): ServerProcess {
       return true;
     },
     killGroup,
+    async whileKilled(work) {
+      const workerd = workerdOf(home);
+      isHeld = true;
+      const ended = child && new Promise((resolve) => child?.once('exit', resolve));
+      killGroup();
+      await ended;
+      const until = performance.now() + stopMsMax;
+      while (workerd !== null && isAlive(workerd.pid) && performance.now() < until) await pause(5);
+      work();
+      isHeld = false;
+      start();
+    },
     async healthy() {
       const until = performance.now() + healthyMsMax;
       while (!(await answers(url))) {

@@ -1,0 +1,61 @@
+// `npm run bench [-- name …]`: the benchmarks on this machine, one after the other. Prints the machine, then one JSON object per
+// measure, and rewrites docs/reference/performance.md. A goal that is not met is a result, not a failure: the exit code is 1
+// only when a benchmark could not run.
+
+import { writeDocument } from './document.ts';
+import { ledger } from './ledger.ts';
+import { describeMachine } from './machine.ts';
+import type { Outcome } from './report.ts';
+import { start } from './start.ts';
+import { task } from './task.ts';
+import { tenants } from './tenants.ts';
+
+const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: () => Promise<Outcome> }>> = {
+  ledger: {
+    about:
+      'Journaled, hash-chained, double-entry transfers in one swarm object: against the same rows written by bare SQLite statements in the same workerd, and against PostgreSQL doing the same double entry.',
+    run: ledger,
+  },
+  task: {
+    about:
+      '`POST /v1/tasks` with `Prefer: wait` through the real server: leased, done by the swarm itself, paid; durable at each step. Against a Restate server with a handler of three durable steps.',
+    run: task,
+  },
+  tenants: {
+    about: 'What one more tenant costs: signing up, sleeping, a silent device, and logging in beside many others.',
+    run: tenants,
+  },
+  start: {
+    about: 'How long until something answers, and how big it is.',
+    run: start,
+  },
+};
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => BENCHES[name] === undefined);
+  if (unknown.length > 0) {
+    process.stderr.write(`bench: there is no ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`);
+    return 2;
+  }
+  const machine = describeMachine();
+  process.stdout.write(`${JSON.stringify(machine)}\n`);
+  const outcomes = new Map<string, Outcome>();
+  let failed = 0;
+  for (const [name, { run }] of Object.entries(BENCHES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    try {
+      const outcome = await run();
+      outcomes.set(name, outcome);
+      for (const measure of outcome.measures) process.stdout.write(`${JSON.stringify(measure)}\n`);
+      for (const note of outcome.notes) process.stderr.write(`${name}: ${note}\n`);
+    } catch (error) {
+      failed++;
+      process.stderr.write(`bench: ${name} could not run: ${error instanceof Error ? error.stack : String(error)}\n`);
+    }
+  }
+  const about = Object.fromEntries(Object.entries(BENCHES).map(([name, bench]) => [name, bench.about]));
+  if (outcomes.size > 0) writeDocument(about, outcomes, machine);
+  return failed > 0 ? 1 : 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));

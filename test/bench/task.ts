@@ -1,0 +1,92 @@
+// `task`: one task through the real server, from `POST /v1/tasks` to its paid result, with one caller and with sixteen; in turns
+// with a Restate server that does three durable steps on the same machine.
+
+import { join } from 'node:path';
+import { type Call, type Round, runCallers } from './callers.ts';
+import { inFolder, onPlatform, signUp } from './local-platform.ts';
+import { compared, type Measure, median, type Outcome, plain } from './report.ts';
+import { type Restate, startRestate } from './restate.ts';
+
+const ROUNDS = 3;
+const roundMs = 4_000;
+const CALLERS = [1, 16] as const;
+
+export function task(): Promise<Outcome> {
+  return inFolder(async (folder) => {
+    const restate = await startRestate(join(folder, 'restate'));
+    try {
+      return await onPlatform(join(folder, 'starling'), async ({ url }) => {
+        const { apiKey } = await signUp(url);
+        return compare(taskCall(url, apiKey), typeof restate === 'string' ? null : restate, restate);
+      });
+    } finally {
+      if (typeof restate !== 'string') await restate.stop();
+    }
+  });
+}
+
+async function compare(ours: Call, restate: Restate | null, why: Restate | string): Promise<Outcome> {
+  const theirs = restate && restateCall(restate.url);
+  const measures: Measure[] = [];
+  for (const callers of CALLERS) {
+    const rounds: { ours: Round[]; theirs: Round[] } = { ours: [], theirs: [] };
+    for (let round = 0; round < ROUNDS; round++) {
+      rounds.ours.push(await runCallers(ours, callers, roundMs));
+      if (theirs) rounds.theirs.push(await runCallers(theirs, callers, roundMs));
+    }
+    measures.push(...measuresOf(callers, rounds.ours, rounds.theirs, restate?.version ?? null));
+  }
+  return { measures, notes: notesOf(typeof why === 'string' ? why : null) };
+}
+
+function measuresOf(
+  callers: number,
+  ours: readonly Round[],
+  theirs: readonly Round[],
+  version: string | null,
+): Measure[] {
+  const who = callers === 1 ? '1 caller' : `${callers} callers`;
+  const show = (of: keyof Round, label: string, unit: string, better: 'least' | 'most', isGoal: boolean): Measure => {
+    const value = median(ours.map((round) => round[of]));
+    if (version === null) return plain('task', `${who}: ${label}`, value, unit);
+    const goal = better === 'least' ? ({ least: 1 } as const) : ({ most: 1 } as const);
+    const against = { name: `Restate ${version}`, value: median(theirs.map((round) => round[of])) };
+    return compared('task', `${who}: ${label}`, value, unit, against, isGoal ? goal : null);
+  };
+  return [
+    show('p50Ms', 'p50', 'ms', 'most', true),
+    show('p99Ms', 'p99', 'ms', 'most', false),
+    show('perSecond', 'throughput', 'tasks/s', 'least', true),
+  ];
+}
+
+function taskCall(url: string, apiKey: string): Call {
+  return {
+    url: `${url}/v1/tasks`,
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', prefer: 'wait=10' },
+    body: JSON.stringify({ operation: 'swarm.echo', input: { hello: 'world' } }),
+    check(status, body) {
+      if (status !== 200 || !body.includes('"state":"succeeded"')) throw new Error(`a task was answered with ${status}: ${body}`);
+    },
+  };
+}
+
+function restateCall(url: string): Call {
+  return {
+    url,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ hello: 'world' }),
+    check(status, body) {
+      if (status !== 200 || !body.includes('"settled"')) throw new Error(`Restate answered with ${status}: ${body}`);
+    },
+  };
+}
+
+function notesOf(why: string | null): string[] {
+  return [
+    'Both are durable at each step by fsync: Starling’s swarm commits the request with its lease and its hold, and then the result with its payment, each before anything is told; Restate appends every step to its log, with its default settings.',
+    'Starling’s task is authenticated, chosen by price and policy, held, leased, paid, hash-chained and provable. Restate’s handler does none of this: its three steps only pass their values on. Its log may be replicated over machines; here it is one node, as ours.',
+    'Restate’s handler is a Node process behind HTTP/2, as its SDK makes it; Starling’s operation runs in the swarm’s own process. Left out: tasks that a device does, and more than one swarm at a time.',
+    ...(why === null ? [] : [`Restate is left out on this machine: ${why}.`]),
+  ];
+}
