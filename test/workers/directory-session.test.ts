@@ -75,8 +75,9 @@ test('[DIRECTORY-13] an unknown address costs what a wrong password costs', asyn
   prepared.mockRestore();
   expect(known.queries).toBeGreaterThan(0);
   expect(unknown.queries).toBe(known.queries);
-  expect(unknown.least).toBeGreaterThan(known.least / 2);
-  expect(unknown.least).toBeLessThan(known.least * 2);
+  // Without the hash it would be a tenth; a busy machine moves it by much less than this.
+  expect(unknown.least).toBeGreaterThan(known.least / 3);
+  expect(unknown.least).toBeLessThan(known.least * 3);
 });
 
 test('[DIRECTORY-14] a session ends with its log-out, at once, and a false cookie is none', async () => {

@@ -18,6 +18,8 @@ export interface DeviceDatabase {
   all(sql: string, ...values: SQLInputValue[]): Row[];
   get(sql: string, ...values: SQLInputValue[]): Row | null;
   run(sql: string, ...values: SQLInputValue[]): void;
+  /** The same statement for each row. */
+  runMany(sql: string, rows: Iterable<readonly SQLInputValue[]>): void;
   /** All or nothing, durable when it returns. Inside another one it becomes part of it. */
   transaction<T>(fn: () => T): T;
   inTransaction(): boolean;
@@ -68,6 +70,12 @@ function portOver(database: DatabaseSync): DeviceDatabase {
     get: (sql, ...values) => faulty(() => prepared(sql).get(...values) ?? null),
     run: (sql, ...values) => {
       faulty(() => prepared(sql).run(...values));
+    },
+    runMany: (sql, rows) => {
+      const statement = prepared(sql);
+      faulty(() => {
+        for (const row of rows) statement.run(...row);
+      });
     },
     transaction(fn) {
       if (inside) return fn();

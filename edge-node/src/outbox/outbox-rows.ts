@@ -1,7 +1,6 @@
 // The outbox's SQL: rows in, rows out. When a row may go and what its number means stands in outbox.ts.
 
 import { assert } from '../../../core/assert.ts';
-import { canonical } from '../../../core/json.ts';
 import { factsPerBatchMax } from '../../../core/limits.ts';
 import type { FactBody, RefusedFact } from '../../../core/wire/device.ts';
 import type { DeviceDatabase } from './database.ts';
@@ -54,11 +53,16 @@ export function writeState(database: DeviceDatabase, { epoch, used, sent, commit
   database.run('UPDATE outbox_state SET epoch = ?, used = ?, sent = ?, committed = ?', epoch, used, sent, committed);
 }
 
-/** Writes one fact and answers with the bytes of its body. */
-export function insertFact(database: DeviceDatabase, seq: number, at: number, { body, trace }: NewFact): number {
-  const text = canonical(body);
-  database.run('INSERT INTO outbox (seq, at, trace, body) VALUES (?, ?, ?, ?)', seq, at, trace ?? null, text);
-  return Buffer.byteLength(text);
+/** Writes facts from seq `first` on and answers with the bytes of their bodies. */
+export function insertFacts(database: DeviceDatabase, first: number, at: number, facts: readonly NewFact[]): number {
+  let bytes = 0;
+  const rows = facts.map(({ body, trace }, index) => {
+    const text = JSON.stringify(body);
+    bytes += Buffer.byteLength(text);
+    return [first + index, at, trace ?? null, text];
+  });
+  database.runMany('INSERT INTO outbox (seq, at, trace, body) VALUES (?, ?, ?, ?)', rows);
+  return bytes;
 }
 
 /** Deletes the facts up to `seq` and answers with the bytes that they had. */
@@ -109,7 +113,7 @@ export function keepReceipts(
       'INSERT INTO receipts (epoch, seq, at, code, detail, fact) VALUES (?, ?, ?, ?, ?, ?)',
       ...[epoch, receipt.seq, at, receipt.code, receipt.detail ?? null, String(row.body)],
     );
-    // Bodies in this table were written by `insertFact`, from a FactBody.
+    // Bodies in this table were written by `insertFacts`, from a FactBody.
     kept.push({ ...receipt, body: JSON.parse(String(row.body)) as FactBody });
   }
   if (kept.length > 0) {

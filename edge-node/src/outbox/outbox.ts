@@ -8,7 +8,7 @@ import { type DeviceDatabase, isDiskFault } from './database.ts';
 import {
   type Batch,
   deleteFacts,
-  insertFact,
+  insertFacts,
   keepReceipts,
   type NewFact,
   type OutboxState,
@@ -134,12 +134,9 @@ export function openOutbox(database: DeviceDatabase, deps: OutboxDeps): Outbox {
 function append(books: Books, facts: readonly NewFact[]): number {
   const { database, state } = books;
   return database.transaction(() => {
-    const at = books.now();
-    let { used, bytes } = state;
-    for (const fact of [...gapRecords(books.dropped), ...facts]) {
-      used += 1;
-      bytes += insertFact(database, used, at, fact);
-    }
+    const all = books.dropped.size === 0 ? facts : [...gapRecords(books.dropped), ...facts];
+    const bytes = state.bytes + insertFacts(database, state.used + 1, books.now(), all);
+    const used = state.used + all.length;
     write(books, { ...state, used, bytes, sent: books.live ? used : state.sent });
     books.dropped = new Map();
     return used;
