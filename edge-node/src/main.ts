@@ -17,6 +17,7 @@ import { createHostedRunner, startOperationHost } from './supervision/hosted-run
 import { createLocalRunner, type OperationRunner } from './supervision/run-operation.ts';
 import { createSupervisor, type Supervisor } from './supervision/supervisor.ts';
 import { createSwarmClock } from './swarm-clock.ts';
+import { createTelemetry } from './telemetry.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** A clean stop takes at most so long: most of it for work to end, the rest for the last facts to be committed. */
@@ -65,7 +66,7 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   const clock = endableClock(deps.clock ?? systemClock);
   const log = deps.log ?? (() => {});
   const node = openNode({ home: options.home, settings: options.settings, clock, log });
-  const { enrolment, identity, settings, database, outbox, store, status } = node;
+  const { enrolment, identity, settings, outbox, store, status } = node;
   const connected = Promise.withResolvers<void>();
   const over = Promise.withResolvers<NodeEnd>();
   let stopped: Promise<void> | null = null;
@@ -77,46 +78,39 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   const swarmClock = createSwarmClock(store, clock);
   const desires = createDesires({ store, outbox, settings });
   const isGranted = (name: string) => !settings.withheld.includes(name);
-  const describer = createDescriber({
-    ...{ database, store, outbox, clock, log, settings },
-    parallel: desires.parallel,
-  });
+  const describer = createDescriber({ ...node, clock, log, parallel: desires.parallel });
   const runner = createRunner(deps, settings, clock, log);
+  // The link is there before an attempt can end.
+  const telemetry = settings.telemetry
+    ? createTelemetry({ clock, send: (batch) => link.telemetry(batch), memory: process.memoryUsage.rss })
+    : null;
   const supervisor = createSupervisor({
-    ...{ database, outbox, store, clock, log, isGranted, runner },
+    ...{ ...node, clock, log, isGranted, runner },
     swarmNow: swarmClock.now,
+    measured: (...measured) => telemetry?.attempt(...measured),
     parallel: desires.parallel,
     desired(version, desired) {
       desires.take(version, desired as JsonObject); // a record of JSON by the frame's schema
       queueMicrotask(describer.tell);
     },
   });
-  const link = startLink(
-    { url: enrolment.connectUrl, credential: enrolment.credential },
-    {
-      ...{ clock, log, outbox },
-      identity: {
-        device: enrolment.device,
-        did: identity.did,
-        audience: new URL(enrolment.connectUrl).host,
-        sign: identity.sign,
-      },
-      openSocket: deps.openSocket ?? openSocket,
-      random: deps.random ?? Math.random,
-      takeOrders: supervisor.take,
-      commit: (epoch, seq, refused) => commit({ node, supervisor, describer, clock }, epoch, seq, refused),
-      welcomed(now, isNewEpoch) {
-        swarmClock.set(now);
-        if (isNewEpoch) {
-          supervisor.renumbered();
-          describer.tellAgain();
-        }
-        connected.resolve();
-      },
-      changed: status.link,
-      final: (reason) => void stop({ kind: 'final', reason }),
+  const link = startLink(enrolment, identity, {
+    ...{ clock, log, outbox },
+    openSocket: deps.openSocket ?? openSocket,
+    random: deps.random ?? Math.random,
+    takeOrders: supervisor.take,
+    commit: (epoch, seq, refused) => commit({ node, supervisor, describer, clock }, epoch, seq, refused),
+    welcomed(now, isNewEpoch) {
+      swarmClock.set(now);
+      if (isNewEpoch) {
+        supervisor.renumbered();
+        describer.tellAgain();
+      }
+      connected.resolve();
     },
-  );
+    changed: status.link,
+    final: (reason) => void stop({ kind: 'final', reason }),
+  });
   outbox.onAppended(() => {
     status.running(supervisor.running());
     link.pump();

@@ -28,6 +28,8 @@ export const deviceSettings = z.strictObject({
   /** This machine is its owner's own: what must not leave it may be done on it. */
   privacy: z.enum(PRIVACY_CLASSES).default('device-only'),
   capabilities: z.array(z.string().min(1).max(100)).max(100).default([]),
+  /** Whether it tells how long its work takes, as measurements beside the facts. */
+  telemetry: z.boolean().default(true),
   /** Operations that this device neither offers nor does. */
   withheld: z.array(operationName).max(200).default([]),
 });

@@ -19,7 +19,7 @@ export interface Round {
 
 /** Runs `callers` of them for `ms`, after a warm-up of a fifth of that. */
 export async function runCallers(call: Call, callers: number, ms: number): Promise<Round> {
-  const agent = new Agent({ keepAlive: true, maxSockets: callers, noDelay: true });
+  const agent = new Agent({ keepAlive: true, maxSockets: callers });
   try {
     await loop(call, agent, callers, ms / 5);
     const started = performance.now();

@@ -8,33 +8,46 @@ import { durableSql, type Sql } from '../../durable-objects/sql-port.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import spine from '../../migrations/swarm/0001-spine.ts';
 
+/** What both can do. */
+interface Ledger {
+  /** So many transfers in one transaction. */
+  transfer(many: number): void;
+  /** `n` transfers, `batch` in a transaction, in one turn: the runtime commits them together. */
+  transfers(n: number, batch: number): void;
+  /** Why the books do not add up, or null. */
+  broken(): string | null;
+}
+
 const system = { kind: 'system', id: 'bench' } as const;
 
 /** The whole of Starling's path: decide, evolve, chain, answers for ever, conservation check. */
-export class StarlingLedger extends DurableObject {
+export class StarlingLedger extends DurableObject implements Ledger {
   #store: SwarmStore | null = null;
   #n = 0;
 
-  override async fetch(request: Request): Promise<Response> {
-    const store = this.#open();
-    const { n, batch } = sizes(request);
-    for (let done = 0; done < n; done += batch) {
-      store.executeMany(
-        Array.from({ length: batch }, () => ({
-          id: `bench:${this.#n++}`,
-          actor: system,
-          command: {
-            type: 'PostTransfer',
-            debit: 'tenant',
-            credit: `team/${this.#n % 10}`,
-            amountMicro: 1,
-            reference: 'bench',
-          } as const,
-          remember: true,
-        })),
-      );
-    }
-    return Response.json({ seq: store.head().seq, broken: store.audit() });
+  transfer(many: number): void {
+    this.#open().executeMany(
+      Array.from({ length: many }, () => ({
+        id: `bench:${this.#n++}`,
+        actor: system,
+        command: {
+          type: 'PostTransfer',
+          debit: 'tenant',
+          credit: `team/${this.#n % 10}`,
+          amountMicro: 1,
+          reference: 'bench',
+        } as const,
+        remember: true,
+      })),
+    );
+  }
+
+  transfers(n: number, batch: number): void {
+    for (let done = 0; done < n; done += batch) this.transfer(batch);
+  }
+
+  broken(): string | null {
+    return this.#open().audit();
   }
 
   #open(): SwarmStore {
@@ -70,15 +83,29 @@ const TEXT = {
 } as const;
 
 /** The same rows by prepared statements and nothing else: no decision, no hash, no look-up, no check. */
-export class BareLedger extends DurableObject {
+export class BareLedger extends DurableObject implements Ledger {
+  #sql: Sql | null = null;
   #n = 0;
 
-  override async fetch(request: Request): Promise<Response> {
+  transfer(many: number): void {
+    const sql = this.#open();
+    sql.transaction(() => this.#write(sql, many));
+  }
+
+  transfers(n: number, batch: number): void {
+    for (let done = 0; done < n; done += batch) this.transfer(batch);
+  }
+
+  broken(): null {
+    return null;
+  }
+
+  #open(): Sql {
+    if (this.#sql) return this.#sql;
     const sql = durableSql(this.ctx.storage);
     migrate(sql, [spine]);
-    const { n, batch } = sizes(request);
-    for (let done = 0; done < n; done += batch) sql.transaction(() => this.#write(sql, batch));
-    return Response.json({ seq: this.#n, broken: null });
+    this.#sql = sql;
+    return sql;
   }
 
   #write(sql: Sql, batch: number): void {
@@ -111,19 +138,32 @@ export class BareLedger extends DurableObject {
   }
 }
 
-function sizes(request: Request): { n: number; batch: number } {
-  const { searchParams } = new URL(request.url);
-  return { n: Number(searchParams.get('n')), batch: Number(searchParams.get('batch')) };
-}
-
 interface Env {
-  readonly STARLING: DurableObjectNamespace;
-  readonly BARE: DurableObjectNamespace;
+  readonly STARLING: DurableObjectNamespace<StarlingLedger>;
+  readonly BARE: DurableObjectNamespace<BareLedger>;
 }
 
+/**
+ * `/<which>?n=&batch=` has one object do all of it in one turn; with `&callers=`, so many callers share the work, each sending
+ * a batch by RPC and waiting for its answer, which does not leave before the batch is durable.
+ */
 export default {
-  fetch(request: Request, env: Env): Promise<Response> {
-    const namespace = new URL(request.url).pathname === '/bare' ? env.BARE : env.STARLING;
-    return namespace.get(namespace.idFromName('bench')).fetch(request);
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const [n, batch, callers] = ['n', 'batch', 'callers'].map((name) => Number(searchParams.get(name)));
+    if (!n || !batch) return new Response(null, { status: 400 });
+    const ledger =
+      pathname === '/bare'
+        ? env.BARE.get(env.BARE.idFromName('bench'))
+        : env.STARLING.get(env.STARLING.idFromName('bench'));
+    if (!callers) await ledger.transfers(n, batch);
+    else {
+      let left = n;
+      const caller = async (): Promise<void> => {
+        for (left -= batch; left >= 0; left -= batch) await ledger.transfer(batch);
+      };
+      await Promise.all(Array.from({ length: callers }, caller));
+    }
+    return Response.json({ broken: await ledger.broken() });
   },
 };

@@ -1,6 +1,6 @@
 // The `ledger` benchmark's peer: PostgreSQL doing the same double entry with its default durability (fsync, synchronous
-// commit). It gets the better of two ways: eight clients with a transaction each, or one client with a hundred transfers per
-// transaction in a server-side function. It writes no hash chain and keeps no answers. Left out when it is not installed.
+// commit), in both of its ways: eight clients with a transaction each, and one client with a hundred transfers per transaction
+// in a server-side function. It writes no hash chain and keeps no answers. Left out when it is not installed.
 
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,8 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const SECONDS = 5;
-const CLIENTS = 8;
-const BATCH = 100;
+export const CLIENTS = 8;
+export const BATCH = 100;
 const startMsMax = 20_000;
 
 const SCHEMA = `
@@ -30,13 +30,22 @@ CREATE FUNCTION move_many(n int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN FOR i IN 1..n LOOP PERFORM move(1 + i % 10); END LOOP; END $$;
 `;
 
-/** Transfers per second, or null where PostgreSQL is not installed. */
-export async function benchPostgres(): Promise<{ perSecond: number; clients: number } | null> {
+/** Transfers per second, in each way. */
+export interface PostgresResult {
+  readonly version: string;
+  /** `CLIENTS` clients, a transaction for each transfer. */
+  readonly clients: number;
+  /** One client, `BATCH` transfers in a transaction. */
+  readonly batches: number;
+}
+
+/** Null where PostgreSQL is not installed. */
+export async function benchPostgres(): Promise<PostgresResult | null> {
   const bin = findPostgres();
   const user = postgresUser();
   if (bin === null || user === null) return null;
   const folder = mkdtempSync(join(tmpdir(), 'starling-postgres-'));
-  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   const as = {
     ...user,
@@ -63,9 +72,10 @@ export async function benchPostgres(): Promise<{ perSecond: number; clients: num
       );
       return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
     };
-    const single = await bench('single.sql', '\\set to random(1, 10)\nSELECT move(:to);\n', CLIENTS);
-    const batched = BATCH * (await bench('batched.sql', `SELECT move_many(${BATCH});\n`, 1));
-    return single > batched ? { perSecond: single, clients: CLIENTS } : { perSecond: batched, clients: 1 };
+    const clients = await bench('single.sql', '\\set to random(1, 10)\nSELECT move(:to);\n', CLIENTS);
+    const batches = BATCH * (await bench('batched.sql', `SELECT move_many(${BATCH});\n`, 1));
+    const { stdout } = await run(join(bin, 'postgres'), ['--version'], as);
+    return { version: /[\d.]+/.exec(stdout)?.[0] ?? '', clients, batches };
   } finally {
     server.kill('SIGINT');
     await new Promise((resolve) => (server.exitCode === null ? server.once('exit', resolve) : resolve(null)));

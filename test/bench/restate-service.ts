@@ -13,8 +13,8 @@ interface Context {
   run<T>(name: string, step: () => T): Promise<T>;
 }
 
-const [module = '', port = ''] = process.argv.slice(2);
-const sdk = (await import(module)) as Sdk;
+const [source = '', port = ''] = process.argv.slice(2);
+const sdk = (await import(source)) as Sdk;
 const task = sdk.service({
   name: 'task',
   handlers: {
@@ -27,3 +27,5 @@ const task = sdk.service({
   },
 });
 await sdk.serve({ services: [task], port: Number(port) });
+
+export {};

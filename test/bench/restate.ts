@@ -54,7 +54,9 @@ export async function startRestate(folder: string): Promise<Restate | string> {
   };
   process.once('exit', endAll);
   const stop = async (): Promise<void> => {
-    const ends = children.map((child) => new Promise((done) => (child.exitCode === null ? child.once('exit', done) : done(0))));
+    const ends = children.map(
+      (child) => new Promise((done) => (child.exitCode === null ? child.once('exit', done) : done(0))),
+    );
     endAll();
     await Promise.all(ends);
     process.off('exit', endAll);
@@ -78,7 +80,10 @@ async function install(): Promise<{ readonly binary: string } | string> {
   if (isThere && existsSync(binary)) return { binary };
   rmSync(cache, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
-  writeFileSync(join(cache, 'package.json'), `${JSON.stringify({ private: true, type: 'module', dependencies: VERSIONS })}\n`);
+  writeFileSync(
+    join(cache, 'package.json'),
+    `${JSON.stringify({ private: true, type: 'module', dependencies: VERSIONS })}\n`,
+  );
   const flags = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
   try {
     await promisify(execFile)('npm', flags, { cwd: cache, timeout: installMsMax });

@@ -66,7 +66,8 @@ function taskCall(url: string, apiKey: string): Call {
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', prefer: 'wait=10' },
     body: JSON.stringify({ operation: 'swarm.echo', input: { hello: 'world' } }),
     check(status, body) {
-      if (status !== 200 || !body.includes('"state":"succeeded"')) throw new Error(`a task was answered with ${status}: ${body}`);
+      if (status !== 200 || !body.includes('"state":"succeeded"'))
+        throw new Error(`a task was answered with ${status}: ${body}`);
     },
   };
 }

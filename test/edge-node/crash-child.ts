@@ -24,5 +24,5 @@ DatabaseSync.prototype.exec = counted(DatabaseSync.prototype.exec);
 const statement = StatementSync.prototype as unknown as Record<'run' | 'all' | 'get', (...args: unknown[]) => unknown>;
 for (const name of ['run', 'all', 'get'] as const) statement[name] = counted(statement[name]);
 
-work(folder, (used) => writeSync(1, `heard ${used}\n`));
+await work(folder, (used) => writeSync(1, `heard ${used}\n`));
 writeSync(1, `statements ${count}\n`);

@@ -1,12 +1,18 @@
-// The work that is killed: a device's database from its first statement to its last, against a swarm that is a file. It may
-// be cut at any point and begun again; it ends when every attempt has ended and every fact is committed.
+// The work that is killed: supervision on a device's database from its first statement to its last, against a swarm that is
+// a file. It may be cut at any point and begun again; it ends when every attempt has ended and every fact is committed.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Fact } from '../../core/wire/device.ts';
+import { type Clock, systemClock } from '../../edge-node/src/clock.ts';
+import type { Operation } from '../../edge-node/src/operations/operation.ts';
 import { openDatabase } from '../../edge-node/src/outbox/database.ts';
 import { openOutbox } from '../../edge-node/src/outbox/outbox.ts';
+import { createPermissions } from '../../edge-node/src/permissions.ts';
 import { openAttemptStore } from '../../edge-node/src/supervision/attempt-store.ts';
+import { createLocalRunner } from '../../edge-node/src/supervision/run-operation.ts';
+import { createSupervisor } from '../../edge-node/src/supervision/supervisor.ts';
 
 /** What the swarm of this work has committed. */
 export interface FileSwarm {
@@ -41,38 +47,41 @@ function writeSwarm(folder: string, swarm: FileSwarm): void {
   renameSync(`${path}.new`, path);
 }
 
-/** @param heard called when a fact is durable: from then on it must not be lost */
-export function work(folder: string, heard: (used: number) => void): void {
-  const database = openDatabase(join(folder, 'device.db'));
-  const outbox = openOutbox(database, { now: () => 1_800_000_000_000 });
-  const store = openAttemptStore(database);
-  const ref = ({ attempt, task, fence }: (typeof attempts)[0]['offer']) => ({ attempt, task, fence });
+/** Answers with its input, after a turn of the event loop. */
+const echo: Operation = {
+  ...{ name: 'test.echo', version: '1.0.0', summary: 'For tests.', priceMicro: 10, leaseMs: 60_000 },
+  input: z.unknown(),
+  output: z.unknown(),
+  run: async (input) => {
+    await nextTurn();
+    return input;
+  },
+};
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
+/** @param heard called when facts are durable: from then on they must not be lost */
+export async function work(folder: string, heard: (used: number) => void): Promise<void> {
+  const clock: Clock = { ...systemClock, now: () => 1_800_000_000_000 };
+  const log = () => {};
+  const database = openDatabase(join(folder, 'device.db'));
+  const outbox = openOutbox(database, { now: clock.now });
+  const store = openAttemptStore(database);
+  const supervisor = createSupervisor({
+    ...{ database, outbox, store, clock, log },
+    runner: createLocalRunner({ permissions: createPermissions([]), now: clock.monotonic }, log),
+    swarmNow: clock.now,
+    parallel: () => 2,
+    isGranted: () => true,
+    measured: () => {},
+    desired: () => {},
+  });
   connect();
-  for (const { order, offer } of attempts) {
-    database.transaction(() => {
-      if (store.addOrder({ ...order, body: offer }, 0)) store.addAttempt(offer, null, 1_800_000_060_000);
-    });
-  }
-  for (const { offer } of attempts) {
-    const attempt = store.find(offer.attempt);
-    if (attempt === null) continue;
-    if (attempt.state === 'taken') {
-      const used = database.transaction(() => {
-        store.begin(attempt.attempt);
-        return outbox.append([{ body: { type: 'attempt.started', ...ref(offer) } }]);
-      });
-      heard(used);
-    }
-    outbox.appendExpendable([{ body: { type: 'attempt.progressed', ...ref(offer), fraction: 0.5 } }]);
+  outbox.onAppended(() => heard(outbox.claim().seq));
+  supervisor.take(attempts.map(({ order, offer }) => ({ ...order, body: offer })));
+  supervisor.ready([echo]);
+  while (supervisor.running() > 0 || store.open().length > 0) {
+    await nextTurn();
     flush();
-    const used = database.transaction(() => {
-      store.end(attempt.attempt, 'succeeded', 1);
-      return outbox.append([
-        { body: { type: 'attempt.succeeded', ...ref(offer), result: offer.input, durationMs: 1 } },
-      ]);
-    });
-    heard(used);
   }
   flush();
   database.close();
@@ -97,6 +106,10 @@ export function work(folder: string, heard: (used: number) => void): void {
       swarm.seq = one.seq;
     }
     writeSwarm(folder, swarm); // persisted before it is acknowledged
-    outbox.commit(swarm.epoch, swarm.seq, []);
+    database.transaction(() => {
+      const outcome = outbox.commit(swarm.epoch, swarm.seq, []);
+      if (outcome.kind === 'deleted') supervisor.committed(outcome.to, outcome.refused);
+    });
+    supervisor.settle();
   }
 }

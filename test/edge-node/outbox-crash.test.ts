@@ -59,8 +59,8 @@ function afterKill(folder: string, output: string): void {
   expect(found.seqs).toEqual(Array.from({ length: found.used - found.committed }, (_, i) => found.committed + 1 + i));
 }
 
-function afterRestart(folder: string): void {
-  work(folder, () => {});
+async function afterRestart(folder: string): Promise<void> {
+  await work(folder, () => {});
   const { facts, epoch } = readSwarm(folder);
   for (const one of facts) fact.parse(one);
   expect(epoch).toBeLessThanOrEqual(2); // 2 only when the crash came before the first welcome was stored
@@ -83,7 +83,7 @@ test('[P11] a device killed at any statement of its database loses no durable fa
   const whole = aFolder();
   const { output, killed } = await run(whole, 0);
   expect(killed).toBe(false);
-  afterRestart(whole); // begun again after its end, it changes nothing
+  await afterRestart(whole); // begun again after its end, it changes nothing
   rmSync(whole, { recursive: true });
   const statements = Number(/statements (\d+)/.exec(output)?.[1]);
   expect(statements).toBeGreaterThan(40);
@@ -94,7 +94,7 @@ test('[P11] a device killed at any statement of its database loses no durable fa
       const result = await run(folder, killAt);
       expect(result.killed, `killed at statement ${killAt}`).toBe(true);
       afterKill(folder, result.output);
-      afterRestart(folder);
+      await afterRestart(folder);
       rmSync(folder, { recursive: true });
     }
   };

@@ -56,6 +56,7 @@ function start(options: Options = {}) {
     log,
     runner: createLocalRunner({ permissions: createPermissions([]), now: clock.monotonic }, log),
     swarmNow: clock.now,
+    measured: () => {},
     parallel: () => options.parallel ?? 4,
     isGranted: (name) => !options.withheld?.includes(name),
     desired: (version, desired) => desires.push([version, desired]),

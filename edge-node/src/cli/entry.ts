@@ -33,12 +33,12 @@ const terminal: Terminal = {
   random: Math.random,
 };
 
-try {
-  process.exitCode = await runCommand(process.argv.slice(2), terminal);
-} catch (error) {
-  // A defect: the stack names lines of ours, no input.
+/** A defect: the stack names lines of ours, no input. Whatever it left is for the next start to find as after a crash. */
+function crash(error: unknown): never {
   process.stderr.write(`starling: a defect of this program\n${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = EXIT.defect;
+  process.exit(EXIT.defect);
 }
-// Sockets that are kept for reuse would hold the process for seconds.
-process.exit();
+process.on('uncaughtException', crash);
+
+// Sockets that are kept for reuse would hold the process for seconds: it ends when the command has.
+process.exit(await runCommand(process.argv.slice(2), terminal).catch(crash));

@@ -3,8 +3,8 @@
 
 import { CLOSE_CODES, FINAL_CLOSE_CODES } from '../../../core/wire/device.ts';
 import type { Cancel } from '../clock.ts';
-import { createBackoff, healthyMs } from './backoff.ts';
-import { createSession, type Session, type SessionDeps } from './session.ts';
+import { type Backoff, createBackoff, healthyMs } from './backoff.ts';
+import { createSession, type Session, type SessionDeps, type SessionIdentity } from './session.ts';
 import type { OpenSocket, Socket, SocketEnd } from './socket.ts';
 
 /** A socket that has not opened by then will not. */
@@ -17,12 +17,14 @@ export interface LinkStatus {
   readonly lastProblem: string | null;
 }
 
+/** What enrolment gave the device. */
 export interface LinkOptions {
-  readonly url: string;
+  readonly connectUrl: string;
   readonly credential: string;
+  readonly device: string;
 }
 
-export interface LinkDeps extends Omit<SessionDeps, 'problem'> {
+export interface LinkDeps extends Omit<SessionDeps, 'problem' | 'identity'> {
   readonly openSocket: OpenSocket;
   readonly random: () => number;
   changed(status: LinkStatus): void;
@@ -37,88 +39,112 @@ export interface Link {
   stop(): void;
 }
 
+/** What is held between connections, and of the present one. */
+interface Line {
+  readonly options: LinkOptions;
+  readonly identity: SessionIdentity;
+  readonly deps: LinkDeps;
+  readonly backoff: Backoff;
+  socket: Socket | null;
+  session: Session | null;
+  /** By the monotonic clock; null while it is not live. */
+  liveSince: number | null;
+  /** What the squad said was wrong, on the present connection. */
+  problem: string | null;
+  lastProblem: string | null;
+  cancelWait: Cancel;
+  isStopped: boolean;
+}
+
 /** Connects and stays connected until `stop`, or until a final close code. */
-export function startLink(options: LinkOptions, deps: LinkDeps): Link {
-  const { clock, log } = deps;
-  const backoff = createBackoff(deps.random);
-  let socket: Socket | null = null;
-  let session: Session | null = null;
-  let liveSince: number | null = null;
-  let cancelWait: Cancel = () => {};
-  let stopped = false;
-  let lastProblem: string | null = null;
-
-  const tell = (state: LinkStatus['state']) => deps.changed({ state, since: clock.now(), lastProblem });
-
-  const connect = () => {
-    tell('connecting');
-    liveSince = null;
-    const mine: { session: Session | null } = { session: null };
-    const opened = deps.openSocket(options.url, options.credential, {
-      opened() {
-        cancelWait();
-        if (socket !== opened || stopped) return;
-        mine.session = createSession(opened, {
-          ...deps,
-          welcomed(now, renumbered) {
-            liveSince = clock.monotonic();
-            lastProblem = null;
-            log('info', 'connected');
-            tell('live');
-            deps.welcomed(now, renumbered);
-          },
-          problem(code, detail) {
-            lastProblem = `${code}: ${detail}`;
-          },
-        });
-        session = mine.session;
-      },
-      received: (text) => mine.session?.received(text),
-      ended(end) {
-        mine.session?.ended();
-        if (socket !== opened || stopped) return;
-        cancelWait();
-        ended(end);
-      },
-    });
-    socket = opened;
-    cancelWait = clock.after(openMsMax, () => opened.terminate('the socket did not open in time'));
+export function startLink(options: LinkOptions, key: Pick<SessionIdentity, 'did' | 'sign'>, deps: LinkDeps): Link {
+  const identity = { ...key, device: options.device, audience: new URL(options.connectUrl).host };
+  const line: Line = {
+    ...{ options, identity, deps, backoff: createBackoff(deps.random), socket: null, session: null, liveSince: null },
+    ...{ problem: null, lastProblem: null, cancelWait: () => {}, isStopped: false },
   };
-
-  const ended = (end: SocketEnd) => {
-    socket = null;
-    session = null;
-    deps.outbox.disconnected();
-    if (liveSince !== null && clock.monotonic() - liveSince >= healthyMs) backoff.reset();
-    const why = describeEnd(end);
-    if (end.code !== null && FINAL_CLOSE_CODES.includes(end.code)) {
-      stopped = true;
-      lastProblem = why;
-      tell('stopped');
-      return deps.final(why);
-    }
-    lastProblem = why;
-    // Two runtimes with one key would push each other out for ever, twice a second.
-    const waitMs = end.code === CLOSE_CODES.replaced ? backoff.longest() : backoff.next();
-    log('warn', 'not connected', { why, againInMs: Math.round(waitMs) });
-    tell('waiting');
-    cancelWait = clock.after(waitMs, connect);
-  };
-
-  connect();
+  connect(line);
   return {
-    pump: () => session?.pump(),
-    telemetry: (batch) => session?.telemetry(batch) ?? false,
-    isLive: () => session?.isLive() ?? false,
+    pump: () => line.session?.pump(),
+    telemetry: (batch) => line.session?.telemetry(batch) ?? false,
+    isLive: () => line.session?.isLive() ?? false,
     stop() {
-      if (stopped) return;
-      stopped = true;
-      cancelWait();
-      session?.ended();
-      socket?.close(1000, 'the device stops');
-      tell('stopped');
+      if (line.isStopped) return;
+      line.isStopped = true;
+      line.cancelWait();
+      line.session?.ended();
+      line.socket?.close(1000, 'the device stops');
+      tell(line, 'stopped');
     },
   };
+}
+
+function tell({ deps, lastProblem }: Line, state: LinkStatus['state']): void {
+  deps.changed({ state, since: deps.clock.now(), lastProblem });
+}
+
+function connect(line: Line): void {
+  const { options, deps } = line;
+  tell(line, 'connecting');
+  line.liveSince = null;
+  line.problem = null;
+  const isMine = () => line.socket === socket && !line.isStopped;
+  const socket = deps.openSocket(options.connectUrl, options.credential, {
+    opened() {
+      if (!isMine()) return;
+      line.cancelWait();
+      line.session = converse(line, socket);
+    },
+    received: (text) => {
+      if (isMine()) line.session?.received(text);
+    },
+    ended: (end) => {
+      if (isMine()) ended(line, end);
+    },
+  });
+  line.socket = socket;
+  line.cancelWait = deps.clock.after(openMsMax, () => socket.terminate('the socket did not open in time'));
+}
+
+function converse(line: Line, socket: Socket): Session {
+  const { deps } = line;
+  return createSession(socket, {
+    ...deps,
+    identity: line.identity,
+    welcomed(now, isNewEpoch) {
+      line.liveSince = deps.clock.monotonic();
+      line.lastProblem = null;
+      deps.log('info', 'connected');
+      tell(line, 'live');
+      deps.welcomed(now, isNewEpoch);
+    },
+    problem(code, detail) {
+      line.problem = `${code}: ${detail}`;
+    },
+  });
+}
+
+function ended(line: Line, end: SocketEnd): void {
+  const { deps, backoff } = line;
+  line.cancelWait();
+  line.session?.ended();
+  line.socket = null;
+  line.session = null;
+  deps.outbox.disconnected();
+  if (line.liveSince !== null && deps.clock.monotonic() - line.liveSince >= healthyMs) backoff.reset();
+  const why = describeEnd(end);
+  line.lastProblem = line.problem === null ? why : `${why} (${line.problem})`;
+  if (end.code !== null && FINAL_CLOSE_CODES.includes(end.code)) {
+    line.isStopped = true;
+    tell(line, 'stopped');
+    deps.final(why);
+    return;
+  }
+  // Two runtimes with one key would push each other out for ever, twice a second.
+  const waitMs = end.code === CLOSE_CODES.replaced ? backoff.longest() : backoff.next();
+  deps.log('warn', 'not connected', { why, againInMs: Math.round(waitMs) });
+  tell(line, 'waiting');
+  line.cancelWait = deps.clock.after(waitMs, () => connect(line));
 }
 
 const CLOSE_WORDS: ReadonlyMap<number, string> = new Map([

@@ -30,7 +30,7 @@ const nonceChars = { least: 16, most: 300 };
 export interface SessionIdentity {
   readonly device: string;
   readonly did: string;
-  /** The host that this device calls: a challenge for another one is not signed. */
+  /** The host that this device calls. A challenge for another one is not signed. */
   readonly audience: string;
   /** Ed25519 over UTF-8 text, base64url. */
   sign(text: string): string;

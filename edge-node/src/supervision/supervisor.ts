@@ -36,6 +36,8 @@ export interface SupervisorDeps {
   swarmNow(): number;
   parallel(): number;
   isGranted(operation: string): boolean;
+  /** An attempt has ended, for the statistics. */
+  measured(operation: string, outcome: Outcome, durationMs: number): void;
   /** What the swarm wants this device to be; called inside the transaction that stores the order. */
   desired(version: number, desired: Extract<Order['body'], { type: 'desire' }>['desired']): void;
 }
@@ -61,6 +63,8 @@ interface Supervision extends SupervisorDeps {
   readonly toJudge: Set<string>;
   /** Runs to stop once the transaction that decided it has been committed. */
   readonly toStop: Map<string, StopReason>;
+  /** Attempts that have ended and wait for room on the disk. */
+  readonly toWrite: Set<string>;
   operations: ReadonlyMap<string, Operation> | null;
   stopping: boolean;
   /** Called when the last run has ended. */
@@ -73,17 +77,25 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     clock,
     run: runner.run,
     progressed: (progress) => outbox.appendExpendable(progress.map(progressedFact)),
-    ended: (attempt, end, durationMs) => finish(self, attempt, endFact(attempt, end, durationMs), end.type),
-    expired: (attempt, reason, durationMs) =>
-      finish(self, attempt, failedFact(attempt, FAILURES[reason], durationMs), 'failed'),
+    ended(attempt, end, durationMs) {
+      deps.measured(attempt.operation, end.type, durationMs);
+      finish(self, attempt, endFact(attempt, end, durationMs), end.type);
+    },
+    expired(attempt, reason, durationMs) {
+      deps.measured(attempt.operation, 'failed', durationMs);
+      finish(self, attempt, failedFact(attempt, FAILURES[reason], durationMs), 'failed');
+    },
   });
   const self: Supervision = {
     ...deps,
     ...{ runs, operations: null, stopping: false },
     toJudge: new Set(),
     toStop: new Map(),
+    toWrite: new Set(),
     emptied: () => {},
   };
+  // What a transaction decided that was rolled back was not decided.
+  deps.database.watch({ begun: () => {}, committed: () => {}, rolledBack: () => self.toStop.clear() });
   return {
     take: (orders) => take(self, orders),
     ready(operations) {
@@ -106,7 +118,6 @@ function take(self: Supervision, orders: readonly Order[]): readonly string[] {
       for (const order of orders) storeOrder(self, order);
     });
   } catch (error) {
-    self.toStop.clear();
     if (!(error instanceof Fault) || !error.retryable) throw error;
     self.log('error', 'orders cannot be stored on this device', { why: error.message });
     return [];
@@ -160,7 +171,7 @@ function judgeAll(self: Supervision): void {
     self.toJudge.delete(id);
     whenWritable(self, () => {
       const attempt = self.store.find(id);
-      if (attempt !== null && !self.runs.has(id) && !self.stopping) carryOut(self, attempt);
+      if (attempt !== null && !self.runs.has(id) && !self.toWrite.has(id) && !self.stopping) carryOut(self, attempt);
     });
   }
 }
@@ -197,14 +208,15 @@ function judgeNow(self: Supervision, attempt: StoredAttempt, now: number): Judge
     ...{ now, parallel },
     operation: self.operations?.get(attempt.operation) ?? null,
     granted: self.isGranted(attempt.operation),
-    running: self.runs.load(parallel),
+    running: self.runs.load(parallel) + self.toWrite.size,
     highestFence: self.store.highestFence(attempt.task, attempt.attempt),
   });
 }
 
 /** Writes what came of an attempt, now or as soon as there is room: a result is never dropped. */
 function finish(self: Supervision, attempt: StoredAttempt, body: FactBody, outcome: Outcome): void {
-  const { database, store, outbox, runs } = self;
+  const { database, store, outbox, runs, toWrite } = self;
+  toWrite.add(attempt.attempt);
   whenWritable(self, () => {
     database.transaction(() => {
       // Cancelled or replaced while this waited for room: that has been said already.
@@ -212,6 +224,7 @@ function finish(self: Supervision, attempt: StoredAttempt, body: FactBody, outco
       store.end(attempt.attempt, outcome, self.clock.now());
       outbox.append([{ body, trace: attempt.trace }]);
     });
+    toWrite.delete(attempt.attempt);
     if (runs.list().length === 0) self.emptied();
   });
 }
