@@ -64,7 +64,7 @@ const ABSENT: Omit<Presence, 'id'> = {
 /** The swarm itself comes in as an executor, once. */
 export interface ExecutorOpened {
   readonly type: 'executor.opened';
-  readonly body: { readonly parallel: number; readonly operations: readonly string[] };
+  readonly body: { readonly executor: string; readonly parallel: number; readonly operations: readonly string[] };
 }
 export type PresenceEvent = DeviceEvent | WorkEvent | ExecutorOpened;
 
@@ -76,10 +76,16 @@ export function evolvePresence(
   at: number,
   fact: FactId | null,
 ): Presence {
-  const next = happen(presence ?? { id, ...ABSENT }, event, at);
+  const now = presence ?? { id, ...ABSENT };
+  // A fact also touches the presence of the device that said it, whoever its events are about.
+  const next = isAbout(event, id) ? happen(now, event, at) : now;
   if (fact === null || fact.device !== id || fact.epoch !== next.epoch || fact.seq === next.seq) return next;
   assert(fact.seq === next.seq + 1, 'the facts of a device count in their order [P3]');
   return { ...next, seq: fact.seq, lastSeenAt: at };
+}
+
+function isAbout({ body }: PresenceEvent, id: string): boolean {
+  return 'executor' in body ? body.executor === id : 'device' in body && body.device === id;
 }
 
 function happen(now: Presence, event: PresenceEvent, at: number): Presence {

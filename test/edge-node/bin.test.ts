@@ -13,9 +13,9 @@ const bin = join(import.meta.dirname, '..', '..', 'edge-node', 'bin', 'starling.
 const folder = mkdtempSync(join(tmpdir(), 'starling-bin-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function start(args: readonly string[], env: Record<string, string> = {}) {
+function start(args: readonly string[], env: Record<string, string> = {}, stdin: 'ignore' | 'pipe' = 'ignore') {
   const child = spawn(process.execPath, [bin, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,
       HOME: folder,
@@ -25,10 +25,10 @@ function start(args: readonly string[], env: Record<string, string> = {}) {
     },
   });
   const output = { out: '', err: '' };
-  child.stdout.on('data', (data) => {
+  child.stdout?.on('data', (data) => {
     output.out += String(data);
   });
-  child.stderr.on('data', (data) => {
+  child.stderr?.on('data', (data) => {
     output.err += String(data);
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
@@ -49,6 +49,24 @@ test('ends with the codes of its table, and says why on standard error', { timeo
   expect(JSON.parse(signedOut.output.err)).toMatchObject({ error: { code: 'signed_out' } });
   expect(await nobody.ended).toBe(EXIT.unreachable);
   expect(nobody.output.out).toBe('');
+});
+
+test('a tethered device stops with the process that holds its standard input, though compiled anew', {
+  timeout: 30_000,
+}, async () => {
+  const device = aDevice();
+  const squad = await startTestSquad(device);
+  device.enrol(squad.url);
+  const { child, ended } = start(
+    ['device', 'run', '--tethered', '--home', device.home],
+    { NODE_COMPILE_CACHE: join(folder, 'tethered') },
+    'pipe',
+  );
+  await squad.until(() => squad.facts.length === 1);
+  child.stdin?.end();
+  expect(await ended).toBe(EXIT.ok);
+  await squad.stop();
+  device.remove();
 });
 
 test('runs a device, compiled or not, until it is told to stop', { timeout: 30_000 }, async () => {

@@ -53,6 +53,7 @@ async function starling(line: string | readonly string[], world: World = {}) {
     },
     cwd: folder,
     readAll: async (bytesMax) => ((world.stdin ?? '').length > bytesMax ? null : (world.stdin ?? '')),
+    inputEnded: async () => {},
     askSecret: async () => world.password ?? null,
     interrupted: world.interrupt ?? new AbortController().signal,
     fetch,
@@ -410,6 +411,11 @@ describe('the device', () => {
   test('run with flags that cannot be read is misuse', async () => {
     expect((await starling('device run --parallel many')).exit).toBe(EXIT.usage);
     expect((await starling('device run --privacy none')).exit).toBe(EXIT.usage);
+  });
+
+  test('run --tethered stops when standard input ends', async () => {
+    await starling('device enrol --token t');
+    expect((await starling('device run --tethered')).exit).toBe(EXIT.ok);
   });
 
   test('run stops at once when it is interrupted, and status then shows an idle home', async () => {

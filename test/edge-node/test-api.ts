@@ -11,6 +11,7 @@ import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import { chain, GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { leafOf, rootOf } from '../../core/journal/merkle.ts';
 import { canonical } from '../../core/json.ts';
+import { journalPageMax } from '../../core/limits.ts';
 import { createEnrollment, enrollDevice } from '../../core/wire/enrollment.ts';
 import { createMission, type MissionView, mission } from '../../core/wire/missions.ts';
 import { account, cloudEvent, createKey, operation, transfer } from '../../core/wire/resources.ts';
@@ -250,7 +251,7 @@ export async function startTestApi(): Promise<TestApi> {
         return { status: 200, body: { data: [aTransfer], nextCursor: null } };
       case 'GET /v1/journal': {
         const limit = Number(seen.query.limit ?? 20);
-        if (limit > 100) return problem(400, 'invalid_request');
+        if (limit > journalPageMax) return problem(400, 'invalid_request');
         const from = Number(seen.query.cursor ?? 0) + 1;
         const page = api.events.slice(from - 1, from - 1 + limit);
         const last = page.at(-1)?.seq ?? 0;

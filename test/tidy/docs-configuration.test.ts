@@ -16,15 +16,14 @@ const bindings = [...wrangler.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].ma
 /** What runs, whatever it is for; tests set what they like. */
 const sources = readRepository().filter((file) => isCode(file) && !['test', 'docs'].includes(topFolder(file.path)));
 
-/** Every variable that the code reads: `env.NAME`, `{ NAME } = process.env`, and every text that names one of ours. */
+/** Every variable that the code reads: `env.NAME`, `{ NAME } = process.env`, and names of ours that stand alone. */
 function variablesRead(): Set<string> {
   const found = new Set<string>();
   for (const { text } of sources) {
     for (const [, name = ''] of text.matchAll(/\benv\??\.([A-Z][A-Z0-9_]+)\b/g)) found.add(name);
     for (const [, names = ''] of text.matchAll(/\{([A-Z0-9_,\s]+)\} = process\.env/g))
       for (const name of names.split(',')) found.add(name.trim());
-    // `$NAME` stands in an example for a shell, which is not ours to read.
-    for (const [name] of text.matchAll(/(?<!\$)\bSTARLING_[A-Z_]+\b/g)) found.add(name);
+    for (const [, name = ''] of text.matchAll(/'(STARLING_[A-Z_]+)'/g)) found.add(name);
   }
   for (const name of [...bindings, ...NOT_SET_BY_PEOPLE]) found.delete(name);
   return found;
@@ -45,7 +44,11 @@ describe('the page of the configuration', () => {
 
   it('names every binding of wrangler.toml, and no other', () => {
     expect(bindings.length).toBeGreaterThan(4);
-    expect(table(page, '## Bindings').map(([name]) => codeIn(name)[0]).toSorted()).toEqual(bindings.toSorted());
+    expect(
+      table(page, '## Bindings')
+        .map(([name]) => codeIn(name)[0])
+        .toSorted(),
+    ).toEqual(bindings.toSorted());
   });
 
   it('names the resources behind the bindings as they are called', () => {
@@ -61,6 +64,8 @@ describe('the page of the configuration', () => {
   });
 
   it('names every setting of a device, and no other', () => {
-    expect(table(page, '## Settings of a device').map(([name]) => codeIn(name)[0])).toEqual(Object.keys(deviceSettings.shape));
+    expect(table(page, '## Settings of a device').map(([name]) => codeIn(name)[0])).toEqual(
+      Object.keys(deviceSettings.shape),
+    );
   });
 });

@@ -8,6 +8,23 @@ import { isNode, type Node, parse, walk } from './repository.ts';
 
 const page = read('docs/reference/events.md');
 
+/** The node under a name in another one. The tree is the parser's: what is asked for here is there, or the source is odd. */
+function under(node: Node | undefined, name: string): Node {
+  const found = node?.[name];
+  if (!isNode(found)) throw new Error(`there is no ${name} in a ${node?.type ?? 'node'}`);
+  return found;
+}
+
+/** The list of nodes under a name. */
+function listUnder(node: Node | undefined, name: string): Node[] {
+  const found = node?.[name];
+  return Array.isArray(found) ? found.filter(isNode) : [];
+}
+
+function named(node: unknown): string {
+  return isNode(node) ? String(node.name ?? node.value) : '';
+}
+
 /** The declarations of one source file, and where the names that it imports come from. */
 interface Module {
   readonly path: string;
@@ -19,29 +36,26 @@ function moduleAt(path: string): Module {
   const types = new Map<string, Node>();
   const imports = new Map<string, string>();
   walk(parse({ path, text: read(path) }), (node) => {
-    if (node.type === 'TSTypeAliasDeclaration' || node.type === 'TSInterfaceDeclaration') types.set(named(node.id), node);
+    if (/^TS(TypeAlias|Interface)Declaration$/.test(node.type)) types.set(named(node.id), node);
     if (node.type !== 'ImportDeclaration') return;
-    const source = String((node.source as Node).value);
-    for (const specifier of node.specifiers as Node[]) {
-      if (source.startsWith('.')) imports.set(named(specifier.local), join(dirname(path), source));
-    }
+    const source = named(node.source);
+    if (!source.startsWith('.')) return;
+    for (const specifier of listUnder(node, 'specifiers'))
+      imports.set(named(specifier.local), join(dirname(path), source));
   });
   return { path, types, imports };
-}
-
-function named(node: unknown): string {
-  return isNode(node) ? String(node.name ?? node.value) : '';
 }
 
 /** The members of an object type by name, optional ones with `?`: of a literal, an intersection, an interface, an Omit. */
 function membersOf(type: Node, module: Module): string[] {
   switch (type.type) {
     case 'TSTypeLiteral':
-      return (type.members as Node[]).map(memberName);
+      return listUnder(type, 'members').map(memberName);
     case 'TSIntersectionType':
-      return (type.types as Node[]).flatMap((part) => membersOf(part, module));
+      return listUnder(type, 'types').flatMap((part) => membersOf(part, module));
     case 'TSTypeReference':
-      return membersOfReference(type, module);
+      if (named(type.typeName) === 'Omit') return membersOfOmit(type, module);
+      return membersOfName(named(type.typeName), module);
     default:
       throw new Error(`${module.path}: a body of type ${type.type} is not understood here`);
   }
@@ -51,26 +65,25 @@ function memberName(member: Node): string {
   return `${named(member.key)}${member.optional === true ? '?' : ''}`;
 }
 
-function membersOfReference(type: Node, module: Module): string[] {
-  const name = named(type.typeName);
-  if (name === 'Omit') {
-    const [from, without] = (type.typeArguments as Node).params as [Node, Node];
-    const names = without.type === 'TSUnionType' ? (without.types as Node[]) : [without];
-    const omitted = new Set(names.map((literal) => String((literal.literal as Node).value)));
-    return membersOf(from, module).filter((member) => !omitted.has(member.replace('?', '')));
-  }
+function membersOfOmit(type: Node, module: Module): string[] {
+  const [from, without] = listUnder(under(type, 'typeArguments'), 'params');
+  if (from === undefined || without === undefined) throw new Error(`${module.path}: Omit takes two types`);
+  const names = without.type === 'TSUnionType' ? listUnder(without, 'types') : [without];
+  const omitted = new Set(names.map((literal) => named(under(literal, 'literal'))));
+  return membersOf(from, module).filter((member) => !omitted.has(member.replace('?', '')));
+}
+
+/** The members of a type that is declared in this file, or in the one that it is imported from. */
+function membersOfName(name: string, module: Module): string[] {
   const declared = module.types.get(name);
   if (declared === undefined) {
     const path = module.imports.get(name);
     if (path === undefined) throw new Error(`${module.path}: ${name} is not declared`);
-    return membersOfReference(type, moduleAt(path));
+    return membersOfName(name, moduleAt(path));
   }
-  if (declared.type === 'TSTypeAliasDeclaration') return membersOf(declared.typeAnnotation as Node, module);
-  const inherited = (declared.extends as Node[]).flatMap((parent) => {
-    const parentName = named(parent.expression);
-    return membersOfReference({ ...parent, type: 'TSTypeReference', typeName: { name: parentName, type: 'Identifier' } } as unknown as Node, module);
-  });
-  return [...inherited, ...((declared.body as Node).body as Node[]).map(memberName)];
+  if (declared.type === 'TSTypeAliasDeclaration') return membersOf(under(declared, 'typeAnnotation'), module);
+  const inherited = listUnder(declared, 'extends').flatMap((parent) => membersOfName(named(parent.expression), module));
+  return [...inherited, ...listUnder(under(declared, 'body'), 'body').map(memberName)];
 }
 
 /** Every event of a union type in one file: its type and the members of its body. */
@@ -79,12 +92,11 @@ function eventsOf(path: string): Map<string, string[]> {
   const events = new Map<string, string[]>();
   for (const [name, declared] of module.types) {
     if (!name.endsWith('Event') || declared.type !== 'TSTypeAliasDeclaration') continue;
-    const union = declared.typeAnnotation as Node;
-    for (const option of union.type === 'TSUnionType' ? (union.types as Node[]) : []) {
+    for (const option of listUnder(under(declared, 'typeAnnotation'), 'types')) {
       if (option.type !== 'TSTypeLiteral') continue;
-      const members = new Map((option.members as Node[]).map((member) => [named(member.key), typeOf(member)]));
-      const type = String((members.get('type')?.literal as Node).value);
+      const members = new Map(listUnder(option, 'members').map((member) => [named(member.key), typeOf(member)]));
       const body = members.get('body');
+      const type = named(under(members.get('type'), 'literal'));
       if (body === undefined) throw new Error(`${path}: ${type} has no body`);
       events.set(type, membersOf(body, module).toSorted());
     }
@@ -93,7 +105,7 @@ function eventsOf(path: string): Map<string, string[]> {
 }
 
 function typeOf(member: Node): Node {
-  return (member.typeAnnotation as Node).typeAnnotation as Node;
+  return under(under(member, 'typeAnnotation'), 'typeAnnotation');
 }
 
 /** The files whose events make up SwarmEvent: those that core/swarm/events.ts imports, and itself. */
@@ -107,7 +119,9 @@ const inCode = new Map(eventFiles().flatMap((path) => [...eventsOf(path)]));
 
 describe('the page of the events', () => {
   it('names every event with its fields, and no other', () => {
-    const rows = [...sectionsOf(page)].filter(([heading]) => heading.startsWith('### ')).flatMap(([, text]) => rowsOf(text));
+    const rows = [...sectionsOf(page)]
+      .filter(([heading]) => heading.startsWith('### '))
+      .flatMap(([, text]) => rowsOf(text));
     const written = rows.map(([type, fields]) => [codeIn(type)[0] ?? '', codeIn(fields).toSorted()] as const);
     expect(written.length).toBeGreaterThan(40);
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(inCode));
@@ -115,7 +129,9 @@ describe('the page of the events', () => {
   });
 
   it('knows as many events as the rows that they touch are decided for', () => {
-    const cases = [...read('core/swarm/evolve.ts').matchAll(/^ {4}case '([a-z_]+\.[a-z_]+)':/gm)].map(([, type]) => type);
+    const cases = [...read('core/swarm/evolve.ts').matchAll(/^ {4}case '([a-z_]+\.[a-z_]+)':/gm)].map(
+      ([, type]) => type,
+    );
     expect(new Set(cases)).toEqual(new Set(inCode.keys()));
   });
 
@@ -125,10 +141,10 @@ describe('the page of the events', () => {
   });
 
   it('names every member around the body', () => {
-    const event = moduleAt('core/journal/cloud-event.ts').types.get('CloudEvent');
-    const members = ((event?.body as Node).body as Node[]).map((member) => memberName(member));
-    const written = rowsOf(sectionsOf(page).get('## What surrounds every event') ?? '').map(([name]) => codeIn(name)[0]);
+    const members = membersOfName('CloudEvent', moduleAt('core/journal/cloud-event.ts'));
+    const written = rowsOf(sectionsOf(page).get('## What surrounds every event') ?? '').map(
+      ([name]) => codeIn(name)[0],
+    );
     expect(written).toEqual(members);
   });
 });
-

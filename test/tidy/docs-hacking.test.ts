@@ -24,9 +24,12 @@ const examples = table(page, '## Which files a change touches').map(([what = '',
 }));
 
 describe('the page for whoever changes the code', () => {
-  it.each(examples.map((one) => [one.what, one] as const))('%s touches the files that it says', (_, { example, files }) => {
-    expect(filesWith(example).toSorted()).toEqual(files.toSorted());
-  });
+  it.each(examples.map((one) => [one.what, one] as const))(
+    '%s touches the files that it says',
+    (_, { example, files }) => {
+      expect(filesWith(example).toSorted()).toEqual(files.toSorted());
+    },
+  );
 
   it('an operation, an event and a command touch few files', () => {
     const count = (what: string) => examples.find((one) => one.what === what)?.files.length;
@@ -43,7 +46,11 @@ describe('the page for whoever changes the code', () => {
 
   it('names every folder of tests', () => {
     const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    const named = codeIn(rowsOf(sectionsOf(page).get('## Tests') ?? '').map((row) => row[1]).join(' '));
+    const named = codeIn(
+      rowsOf(sectionsOf(page).get('## Tests') ?? '')
+        .map((row) => row[1])
+        .join(' '),
+    );
     expect(folders.map(({ name }) => `test/${name}/`).toSorted()).toEqual(named.toSorted());
   });
 });

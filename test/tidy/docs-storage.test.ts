@@ -16,7 +16,9 @@ function tablesAfter(statements: readonly string[]): Record<string, string[]> {
   const database = new DatabaseSync(':memory:');
   try {
     for (const sql of statements) database.exec(sql);
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
+    const tables = database
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      .all();
     return Object.fromEntries(
       tables.map(({ name }) => {
         // table_xinfo, because table_info hides generated columns.
@@ -36,7 +38,9 @@ function written(heading: string): Record<string, string[]> {
 /** The steps of a swarm, found as files: each exports its own. */
 async function swarmMigrations(): Promise<string[]> {
   const names = readdirSync(`${root}/migrations/swarm`).filter((name) => /^\d{4}-/.test(name));
-  const modules = await Promise.all(names.toSorted().map((name) => import(`../../migrations/swarm/${name.slice(0, -3)}.ts`)));
+  const modules = await Promise.all(
+    names.toSorted().map((name) => import(`../../migrations/swarm/${name.slice(0, -3)}.ts`)),
+  );
   // A step is exported under a name of its own or as the default: what it is shows in its shape.
   return modules.map((module) => (Object.values(module)[0] as { sql: string }).sql);
 }
@@ -64,8 +68,12 @@ describe('the page of the storage', () => {
       expect(read(codeIn(by)[0] ?? ''), key).toContain(`\`${head}/tenant=`);
       heads.add(head);
     }
-    const files = readdirSync(`${root}/functions`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-    const inCode = files.flatMap((name) => [...read(`functions/${name}`).matchAll(/`([a-z-]+)\/tenant=\$/g)].map(([, head]) => head));
+    const files = readdirSync(`${root}/functions`, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    );
+    const inCode = files.flatMap((name) =>
+      [...read(`functions/${name}`).matchAll(/`([a-z-]+)\/tenant=\$/g)].map(([, head]) => head),
+    );
     expect(new Set(inCode)).toEqual(heads);
   });
 
@@ -76,9 +84,11 @@ describe('the page of the storage', () => {
   });
 
   it('names the files of a device, and the files by which a local home is known', () => {
-    expect(table(page, '## Files of a device').map(([name]) => codeIn(name)[0]).toSorted()).toEqual(
-      Object.values(HOME_FILES).toSorted(),
-    );
+    expect(
+      table(page, '## Files of a device')
+        .map(([name]) => codeIn(name)[0])
+        .toSorted(),
+    ).toEqual(Object.values(HOME_FILES).toSorted());
     const local = read('local/home.ts') + read('local/local-tenant.ts');
     const named = table(page, '## Files of a local platform').map(([name]) => codeIn(name)[0] ?? '');
     for (const name of named) expect(local, name).toContain(`'${name}'`);
@@ -88,7 +98,9 @@ describe('the page of the storage', () => {
 
   it('has a section for each folder of migrations', () => {
     const text = [...sectionsOf(page).values()].join('\n');
-    for (const { name } of readdirSync(`${root}/migrations`, { withFileTypes: true }).filter((entry) => entry.isDirectory()))
+    for (const { name } of readdirSync(`${root}/migrations`, { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    ))
       expect(text).toContain(`\`migrations/${name}/\``);
   });
 });

@@ -28,7 +28,9 @@ function walks(): Map<string, Step[]> {
   let heading = '';
   for (const [name, text] of sectionsOf(page)) {
     if (name.startsWith('## ')) heading = name;
-    const steps = rowsOf(text).filter((row) => row.length === 5).map(stepOf);
+    const steps = rowsOf(text)
+      .filter((row) => row.length === 5)
+      .map(stepOf);
     if (steps.length > 0) found.set(heading, [...(found.get(heading) ?? []), ...steps]);
   }
   return found;
@@ -37,7 +39,8 @@ function walks(): Map<string, Step[]> {
 function stepOf([number = '', , room = '', from = '']: string[]): Step {
   const [path = '', symbol = ''] = codeIn(room);
   const [row = '', words = ''] = from.split(',').map((part) => part.trim());
-  const how = (['RPC', 'frame', 'queue', 'process', 'wired in'] as const).find((way) => words.startsWith(way)) ?? 'import';
+  const how =
+    (['RPC', 'frame', 'queue', 'process', 'wired in'] as const).find((way) => words.startsWith(way)) ?? 'import';
   return { number, path, symbol, from: row, how, by: codeIn(words)[0] ?? '' };
 }
 
@@ -174,7 +177,9 @@ describe('the folders of the architecture', () => {
       const allowed = rule.match(new RegExp(`^  '?${name}'?: \\{ folders: \\[([^\\]]*)\\]`, 'm'))?.[1];
       if (allowed === undefined) expect(may === 'anything' || may === '', name).toBe(true);
       else {
-        const named = codeIn(may).filter((code) => code.endsWith('/')).map((code) => code.replace('/', ''));
+        const named = codeIn(may)
+          .filter((code) => code.endsWith('/'))
+          .map((code) => code.replace('/', ''));
         expect(named.toSorted(), name).toEqual([...allowed.matchAll(/'([^']+)'/g)].map(([, one]) => one).toSorted());
       }
     }

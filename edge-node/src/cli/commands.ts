@@ -73,7 +73,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'device run',
     summary: "run the device: take work and do it, within the owner's permissions",
-    options: deviceOptions,
+    options: {
+      ...deviceOptions,
+      tethered: { help: 'stop when standard input ends: with whoever holds its other end' },
+    },
     needsKey: false,
     load: async () => (await import('./commands/device.ts')).run,
   },

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './exit-codes.ts';
 import { runCommand } from './main.ts';
-import { askSecret, readAll } from './stdin.ts';
+import { askSecret, readAll, untilEnd } from './stdin.ts';
 import type { Terminal } from './terminal.ts';
 
 const stopping = new AbortController();
@@ -25,6 +25,7 @@ const terminal: Terminal = {
   env: process.env,
   cwd: process.cwd(),
   readAll: (bytesMax) => readAll(process.stdin, bytesMax),
+  inputEnded: () => untilEnd(process.stdin),
   askSecret: (prompt) => askSecret(prompt, process.stdin, process.stderr),
   interrupted: stopping.signal,
   fetch,

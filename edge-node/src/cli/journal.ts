@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { type CommandContext, readAnswer, refused } from './command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
-/** Events asked for at once: what every list allows. */
-export const journalPage = 100;
+/** Events asked for at once: the largest of them still make an answer that is read. */
+export const journalPage = 200;
 
 const page = z.object({ data: z.array(z.looseObject({ seq: z.number() })), nextCursor: z.string().nullable() });
 export type JournalEvents = z.output<typeof page>['data'];

@@ -15,6 +15,14 @@ export async function readAll(stream: AsyncIterable<unknown>, bytesMax: number):
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** Resolves when the stream has ended or broken. What it brings is thrown away. */
+export function untilEnd(stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['end', 'close', 'error']) stream.once(event, () => resolve());
+    stream.resume();
+  });
+}
+
 const secretCharsMax = 1_000;
 
 /** Asks on a terminal without echo; null when standard input is none, or the person gives up (Ctrl-C, Ctrl-D). */

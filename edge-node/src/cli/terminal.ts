@@ -12,6 +12,8 @@ export interface Terminal {
   readonly cwd: string;
   /** All of standard input, at most `bytesMax`; null when it is longer. */
   readAll(bytesMax: number): Promise<string | null>;
+  /** Resolves when standard input ends: with a pipe, when the process at its other end has gone. */
+  inputEnded(): Promise<void>;
   /** Asks for a secret without showing what is typed; null when nobody is there to ask. */
   askSecret(prompt: string): Promise<string | null>;
   /** Aborted by Ctrl-C and by SIGTERM. */

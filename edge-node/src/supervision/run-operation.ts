@@ -68,9 +68,11 @@ function endOfError(operation: string, error: unknown, log: Log): RunEnd {
     const code = /^[a-z][a-z0-9_]{0,99}$/.test(error.code) ? error.code : 'operation_failed';
     return { type: 'failed', error: { code, message, retryable: error.retryable } };
   }
-  // Its message may hold a path or a piece of a file: it stays on this machine.
-  const why = String(error).slice(0, 500);
-  log('error', 'an operation stopped with an error it did not foresee', { operation, error: why });
+  // Its message may hold a path or a piece of a file, and is told nowhere: the place in our code says enough.
+  const [name, place] =
+    error instanceof Error ? [error.name, error.stack?.split('\n').find((line) => /^\s+at /.test(line))] : [];
+  const fields = { operation, error: name ?? typeof error, place: place?.trim().slice(0, 300) ?? null };
+  log('error', 'an operation stopped with an error it did not foresee', fields);
   return failure('operation_crashed', 'The operation stopped with an error that it did not foresee.');
 }
 

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ok } from '../../../core/result.ts';
 import { enrolDevice } from '../../../edge-node/src/enrolment.ts';
 import { HOME_FILES } from '../../../edge-node/src/home.ts';
-import { writeSettings } from '../../../edge-node/src/settings.ts';
+import { deviceSettings, writeSettings } from '../../../edge-node/src/settings.ts';
 import type { Client } from './client.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -30,7 +30,7 @@ export async function enrolEdgeNode(home: string, client: Client): Promise<strin
   });
   if (!enrolled.ok) throw new Error(`the edge node was not enrolled: ${enrolled.error.code}`);
   // No folders: the tasks of this test bring their text along.
-  writeSettings(home, { grants: [], parallel: 2, privacy: 'device-only', capabilities: [], withheld: [] });
+  writeSettings(home, deviceSettings.parse({ parallel: 2 }));
   return enrolled.value.device;
 }
 

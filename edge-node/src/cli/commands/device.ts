@@ -90,6 +90,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
 async function untilOver(context: CommandContext, node: EdgeNode): Promise<ExitCode> {
   const { interrupted } = context.terminal;
   const stop = () => void node.stop();
+  if (context.flags.has('tethered')) void context.terminal.inputEnded().then(stop);
   if (interrupted.aborted) stop();
   else interrupted.addEventListener('abort', stop, { once: true });
   const end = await node.over;
