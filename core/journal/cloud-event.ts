@@ -61,7 +61,8 @@ function envelopeOf(origin: string, { seq, at }: StoredEvent) {
  */
 export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent | null {
   if (typeof event !== 'object' || event === null || typeof event.type !== 'string') return null;
-  if (typeof event.data !== 'object' || event.data === null || jsonDepth(event.data, bodyDepthMax) > bodyDepthMax) return null;
+  if (typeof event.data !== 'object' || event.data === null || jsonDepth(event.data, bodyDepthMax) > bodyDepthMax)
+    return null;
   const stored = fromCloudEvent(event);
   if (!event.type.startsWith(TYPE_PREFIX) || !Number.isSafeInteger(stored.at)) return null;
   const own = envelopeOf(origin, stored);

@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest';
 import { newId } from '../../core/ids.ts';
+import { webhooksMax } from '../../core/limits.ts';
 import { candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
-import { webhooksMax } from '../../core/limits.ts';
 import { anAttempt, aRoute, aTask } from '../core/builders.ts';
 import { entropyOf, START } from '../core/memory-swarm.ts';
 
@@ -19,9 +19,11 @@ function rowsOf(...rows: readonly (readonly [Kind, { readonly id: string }])[]):
 }
 
 const aMission = (n: number, state: string) => ['mission', { id: id('msn', n), state, tasks: [] }] as const;
-const aKey = (n: number, state: string, replacedBy: string | null) => ['key', { id: id('key', n), state, replacedBy }] as const;
+const aKey = (n: number, state: string, replacedBy: string | null) =>
+  ['key', { id: id('key', n), state, replacedBy }] as const;
 const aWebhook = (n: number, state: string) => ['webhook', { id: id('whk', n), state, events: ['*'] }] as const;
-const anAccount = (name: string, postedMicro: number, heldMicro: number) => ['account', { id: name, postedMicro, heldMicro }] as const;
+const anAccount = (name: string, postedMicro: number, heldMicro: number) =>
+  ['account', { id: name, postedMicro, heldMicro }] as const;
 
 /** The suite; call it inside a `describe` that names the implementation. */
 export function readContract(withRead: WithRead): void {
@@ -37,15 +39,24 @@ export function readContract(withRead: WithRead): void {
 
   test('active routes of an operation come by id', async () => {
     const routes = [3, 1, 2].map((n) => aRoute({ executor: id('dev', n) }));
-    const others = [aRoute({ executor: id('dev', 4), active: false }), aRoute({ operation: 'text.summarize-more' }), aRoute({ operation: 'text' })];
+    const others = [
+      aRoute({ executor: id('dev', 4), active: false }),
+      aRoute({ operation: 'text.summarize-more' }),
+      aRoute({ operation: 'text' }),
+    ];
     await withRead(rowsOf(...[...routes, ...others].map((route) => ['route', route] as const)), (read) => {
-      expect(read.routesOf('text.summarize').map(({ executor }) => executor)).toEqual([1, 2, 3].map((n) => id('dev', n)));
+      expect(read.routesOf('text.summarize').map(({ executor }) => executor)).toEqual(
+        [1, 2, 3].map((n) => id('dev', n)),
+      );
       expect(read.routesOf('no.such')).toEqual([]);
     });
   });
 
   test('there are at most so many candidates', async () => {
-    const routes = Array.from({ length: candidatesMax + 5 }, (_, n) => ['route', aRoute({ executor: id('dev', n) })] as const);
+    const routes = Array.from(
+      { length: candidatesMax + 5 },
+      (_, n) => ['route', aRoute({ executor: id('dev', n) })] as const,
+    );
     await withRead(rowsOf(...routes), (read) => {
       const found = read.routesOf('text.summarize');
       expect(found).toHaveLength(candidatesMax);
@@ -115,14 +126,19 @@ export function readContract(withRead: WithRead): void {
       anAccount('executors', 7, 0),
       anAccount('team/executor/x', 7, 0),
     );
-    await withRead(rows, (read) => expect(read.accountsToSweep().map((account) => account.id)).toEqual(['executor/a', 'executor/b']));
-    const many = Array.from({ length: sweptAtOnce + 3 }, (_, n) => anAccount(`executor/${String(n).padStart(6, '0')}`, 1, 0));
+    await withRead(rows, (read) =>
+      expect(read.accountsToSweep().map((account) => account.id)).toEqual(['executor/a', 'executor/b']),
+    );
+    const many = Array.from({ length: sweptAtOnce + 3 }, (_, n) =>
+      anAccount(`executor/${String(n).padStart(6, '0')}`, 1, 0),
+    );
     await withRead(rowsOf(...many), (read) => expect(read.accountsToSweep()).toHaveLength(sweptAtOnce));
   });
 
   test('active webhooks come by id, at most so many', async () => {
-    await withRead(rowsOf(aWebhook(3, 'active'), aWebhook(1, 'active'), aWebhook(2, 'disabled'), aWebhook(4, 'deleted')), (read) =>
-      expect(read.activeWebhooks().map((webhook) => webhook.id)).toEqual([id('whk', 1), id('whk', 3)]),
+    await withRead(
+      rowsOf(aWebhook(3, 'active'), aWebhook(1, 'active'), aWebhook(2, 'disabled'), aWebhook(4, 'deleted')),
+      (read) => expect(read.activeWebhooks().map((webhook) => webhook.id)).toEqual([id('whk', 1), id('whk', 3)]),
     );
     await withRead(rowsOf(...Array.from({ length: webhooksMax + 2 }, (_, n) => aWebhook(n, 'active'))), (read) =>
       expect(read.activeWebhooks()).toHaveLength(webhooksMax),
@@ -143,7 +159,16 @@ export function readContract(withRead: WithRead): void {
   });
 
   test('what is counted against limits is what is open, running, enrolled, in force and active', async () => {
-    const states = ['waiting', 'queued', 'leased', 'awaiting_approval', 'succeeded', 'failed', 'cancelled', 'expired'] as const;
+    const states = [
+      'waiting',
+      'queued',
+      'leased',
+      'awaiting_approval',
+      'succeeded',
+      'failed',
+      'cancelled',
+      'expired',
+    ] as const;
     const rows = rowsOf(
       ...states.map((state, n) => ['task', aTask({ id: id('tsk', n), state })] as const),
       aMission(1, 'running'),
@@ -157,7 +182,9 @@ export function readContract(withRead: WithRead): void {
       ['trigger', { id: id('trg', 2), state: 'deleted' } as never],
     );
     await withRead(rows, (read) => {
-      const counted = (['openTasks', 'openMissions', 'devices', 'keys', 'triggers'] as const).map((what) => read.count(what));
+      const counted = (['openTasks', 'openMissions', 'devices', 'keys', 'triggers'] as const).map((what) =>
+        read.count(what),
+      );
       expect(counted).toEqual([4, 1, 2, 1, 1]);
     });
     await withRead(rowsOf(), (read) => expect(read.count('openTasks')).toBe(0));

@@ -25,7 +25,8 @@ function tablesOf(rows: RowMap): Sql {
   return sql;
 }
 
-const readTables = (rows: RowMap) => openSwarmStore(tablesOf(rows), { now: () => START, entropy: () => entropyOf(1) }).read;
+const readTables = (rows: RowMap) =>
+  openSwarmStore(tablesOf(rows), { now: () => START, entropy: () => entropyOf(1) }).read;
 
 describe('[SWARM-17] rows in memory', () => {
   readContract((rows, look) => look(memoryRead(rows)));
@@ -61,7 +62,9 @@ test('[SWARM-17] memory and tables answer alike about any tasks', () => {
         );
         const [memory, tables] = [memoryRead(rows), readTables(rows)];
         const behind = after === 0 ? '' : newId('tsk', START, entropyOf(after));
-        expect(tables.queuedTasks(asked, executor, START, behind, most)).toEqual(memory.queuedTasks(asked, executor, START, behind, most));
+        expect(tables.queuedTasks(asked, executor, START, behind, most)).toEqual(
+          memory.queuedTasks(asked, executor, START, behind, most),
+        );
         expect(tables.unfundedTasks(START, most)).toEqual(memory.unfundedTasks(START, most));
         expect(tables.count('openTasks')).toBe(memory.count('openTasks'));
       },

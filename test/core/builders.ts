@@ -9,7 +9,7 @@ import type { Route } from '../../core/routes/state.ts';
 import type { DeviceDescription, FactBody, OfferedOperation } from '../../core/wire/device.ts';
 import type { TaskRequest } from '../../core/work/commands.ts';
 import type { Attempt, Task } from '../../core/work/state.ts';
-import { entropyOf, type MemorySwarm, START, type Outcome } from './memory-swarm.ts';
+import { entropyOf, type MemorySwarm, type Outcome, START } from './memory-swarm.ts';
 
 /** A did:key of a fresh key. */
 export function aDid(): string {

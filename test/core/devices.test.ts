@@ -1,11 +1,23 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { factIdText, factOf } from '../../core/devices/fact-id.ts';
 import { didFromPublicKey, publicKeyFromDid, verifyByDid } from '../../core/devices/did.ts';
+import { factIdText, factOf } from '../../core/devices/fact-id.ts';
 import type { DeviceId, EnrollmentId } from '../../core/ids.ts';
 import { devicesMax, devicesPerSquad, enrollmentMs, eventBodyBytesMax } from '../../core/limits.ts';
-import { aDescription, aDevice, aDid, anEnrolledDevice, anOffer, attemptOf, connect, fail, request, says, succeed } from './builders.ts';
+import {
+  aDescription,
+  aDevice,
+  aDid,
+  anEnrolledDevice,
+  anOffer,
+  attemptOf,
+  connect,
+  fail,
+  request,
+  says,
+  succeed,
+} from './builders.ts';
 import { aSwarm, type MemorySwarm } from './memory-swarm.ts';
 
 const reported = { type: 'device.reported', version: 1, reported: { battery: 50 } } as const;
@@ -17,7 +29,13 @@ describe('enrolling', () => {
     const late = swarm.do({ type: 'OpenEnrollment' }) as EnrollmentId;
     const did = aDid();
     const device = swarm.do({ type: 'EnrollDevice', enrollment, did, name: 'its own name' });
-    expect(swarm.row('device', device)).toMatchObject({ name: 'press 3', did, autonomyLevel: 1, squad: 0, state: 'enrolled' });
+    expect(swarm.row('device', device)).toMatchObject({
+      name: 'press 3',
+      did,
+      autonomyLevel: 1,
+      squad: 0,
+      state: 'enrolled',
+    });
     expect(swarm.row('presence', device)).toMatchObject({ connected: false, epoch: 0, seq: 0 });
     expect(swarm.refusal({ type: 'EnrollDevice', enrollment, did: aDid(), name: '' })).toBe('enrollment_used');
     swarm.at += enrollmentMs - 1;
@@ -113,14 +131,19 @@ describe('facts', () => {
     connect(swarm, device);
     const fact = { type: 'TakeFact', device, epoch: 1, seq: 1, body: reported } as const;
     const id = (seq: number) => ({ id: factIdText({ device, epoch: 1, seq }) });
-    expect(swarm.when({ ...fact, seq: 2 }, id(2)).result).toEqual({ ok: false, error: { code: 'sequence_gap', expected: 1 } });
+    expect(swarm.when({ ...fact, seq: 2 }, id(2)).result).toEqual({
+      ok: false,
+      error: { code: 'sequence_gap', expected: 1 },
+    });
     expect(swarm.refusal({ ...fact, epoch: 2 })).toBe('epoch_stale');
     expect(swarm.refusal({ ...fact, device: 'dev_nothing' as DeviceId })).toBe('device_unknown');
     for (let seq = 1; seq <= 3; seq++) {
       swarm.do({ ...fact, seq }, id(seq));
       expect(swarm.row('presence', device).seq).toBe(seq);
     }
-    expect(swarm.when({ ...fact, seq: 3 }, id(3)).result).toMatchObject({ error: { code: 'sequence_gap', expected: 4 } });
+    expect(swarm.when({ ...fact, seq: 3 }, id(3)).result).toMatchObject({
+      error: { code: 'sequence_gap', expected: 4 },
+    });
   });
 
   test('[DEVICE-7] a fact that cannot be is set aside with a receipt, counts, and does not block the next', () => {
@@ -132,7 +155,10 @@ describe('facts', () => {
       ['refused:attempt_not_current', { type: 'attempt.succeeded', ...of, result: 1, durationMs: 1 }],
       ['refused:fact_invalid', { type: 'poison', reason: 'nested too deeply' }],
       ['refused:content_too_large', { ...reported, reported: { x: 'x'.repeat(eventBodyBytesMax) } }],
-      ['refused:content_too_large', { type: 'device.described', description: aDescription({ runtime: '€'.repeat(eventBodyBytesMax / 3) }) }],
+      [
+        'refused:content_too_large',
+        { type: 'device.described', description: aDescription({ runtime: '€'.repeat(eventBodyBytesMax / 3) }) },
+      ],
     ] as const;
     for (const [receipt, body] of impossible) {
       const { seq } = swarm.row('presence', device);
@@ -199,7 +225,9 @@ describe('changing and revoking', () => {
     const device = aDevice(swarm);
     const { events, effects } = swarm.when({ type: 'ChangeDevice', device, desired: { mode: 'eco' }, ifVersion: 0 });
     expect(events).toMatchObject([{ body: { desired: { mode: 'eco' }, desiredVersion: 1 } }]);
-    expect(effects).toMatchObject([{ kind: 'order', order: { deliverBy: null, body: { type: 'desire', version: 1 } } }]);
+    expect(effects).toMatchObject([
+      { kind: 'order', order: { deliverBy: null, body: { type: 'desire', version: 1 } } },
+    ]);
     expect(swarm.when({ type: 'ChangeDevice', device, name: 'x', ifVersion: 0 }).result).toEqual({
       ok: false,
       error: { code: 'version_conflict', version: 1 },
@@ -207,7 +235,10 @@ describe('changing and revoking', () => {
     expect(swarm.when({ type: 'ChangeDevice', device, desired: { mode: 'eco' } }).types).toEqual([]);
     expect(swarm.refusal({ type: 'ChangeDevice', device: 'dev_nothing' as DeviceId })).toBe('device_not_found');
     says(swarm, device, { type: 'device.reported', version: 1, reported: { mode: 'eco' } });
-    expect(swarm.row('device', device)).toMatchObject({ desired: { version: 1 }, reported: { version: 1, state: { mode: 'eco' } } });
+    expect(swarm.row('device', device)).toMatchObject({
+      desired: { version: 1 },
+      reported: { version: 1, state: { mode: 'eco' } },
+    });
   });
 
   test('[DEVICE-11] a revoked device offers nothing, is turned out, and is refused for good', () => {

@@ -42,13 +42,26 @@ test('[JOURNAL-11] the same time and entropy make the same ids, and the sourceâ€
 
 test('[JOURNAL-11] an id has the form of its kind, and nothing else has', () => {
   fc.assert(
-    fc.property(time, entropy, fc.constantFrom(...ID_PREFIXES), fc.constantFrom(...ID_PREFIXES), (at, bytes, prefix, other) => {
-      const id = newId(prefix, at, bytes);
-      expect(isId(prefix, id)).toBe(true);
-      expect(isId(other, id)).toBe(prefix === other);
-      for (const twin of [`${id}0`, id.slice(0, -1), id.toUpperCase(), id.replace(/.$/, 'u'), ` ${id}`, `${id.slice(0, -1)}\n`])
-        expect(isId(prefix, twin)).toBe(false);
-    }),
+    fc.property(
+      time,
+      entropy,
+      fc.constantFrom(...ID_PREFIXES),
+      fc.constantFrom(...ID_PREFIXES),
+      (at, bytes, prefix, other) => {
+        const id = newId(prefix, at, bytes);
+        expect(isId(prefix, id)).toBe(true);
+        expect(isId(other, id)).toBe(prefix === other);
+        for (const twin of [
+          `${id}0`,
+          id.slice(0, -1),
+          id.toUpperCase(),
+          id.replace(/.$/, 'u'),
+          ` ${id}`,
+          `${id.slice(0, -1)}\n`,
+        ])
+          expect(isId(prefix, twin)).toBe(false);
+      },
+    ),
     { numRuns: 1_000 },
   );
 });

@@ -27,9 +27,19 @@ function aHistory(): StoreSwarm {
   for (let n = 0; n < 6; n++) {
     swarm.now += 1_000;
     const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    const task = swarm.do({ type: 'RequestTask', operation: 'text.summarize', input: { n, text: '\u0000 ☃ 𝄞' } }, { trace });
+    const task = swarm.do(
+      { type: 'RequestTask', operation: 'text.summarize', input: { n, text: '\u0000 ☃ 𝄞' } },
+      { trace },
+    );
     const attempt = swarm.row('task', task).attempts[0];
-    const body = { type: 'attempt.succeeded', task, attempt: attempt?.id, fence: 1, result: n / 3, durationMs: n } as never;
+    const body = {
+      type: 'attempt.succeeded',
+      task,
+      attempt: attempt?.id,
+      fence: 1,
+      result: n / 3,
+      durationMs: n,
+    } as never;
     swarm.do({ ...fact, seq: n + 2, body }, { id: `fact/${device}/1/${n + 2}` });
   }
   swarm.do({ type: 'PostTransfer', debit: 'tenant', credit: 'team/a', amountMicro: 5, reference: 'x' });
@@ -56,7 +66,11 @@ describe('the chain', () => {
     expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_, index) => index + 1));
     expect(swarm.store.head()).toEqual({ seq: journal.length, hash: journal.at(-1)?.hash });
     // Any window of it is chained to what stands before the window.
-    for (const [from, limit] of [[1, 3], [5, 5], [journal.length, 9]] as const)
+    for (const [from, limit] of [
+      [1, 3],
+      [5, 5],
+      [journal.length, 9],
+    ] as const)
       expect(swarm.store.events(from, limit).map(({ previous }) => previous)).toEqual(
         journal.slice(from - 1, from - 1 + limit).map(({ previous }) => previous),
       );
@@ -90,7 +104,12 @@ describe('the chain', () => {
       subject: fc.string(),
       body: fc.dictionary(fc.string(), fc.jsonValue()).map(canonical),
     });
-    const context = fc.record({ at: fc.nat(), actor: fc.string(), command: fc.string(), trace: fc.option(fc.string()) });
+    const context = fc.record({
+      at: fc.nat(),
+      actor: fc.string(),
+      command: fc.string(),
+      trace: fc.option(fc.string()),
+    });
     fc.assert(
       fc.property(said, context, fc.nat(), (what, around, seq) => {
         const event = chain('tnt/swm', GENESIS, seq, what, around);
@@ -128,7 +147,9 @@ describe('the chain', () => {
     const other = new StoreSwarm();
     const before = other.store.head();
     const device = { type: 'IssueKey', name: 'x'.repeat(eventBodyBytesMax), scopes: ['admin'] } as const;
-    expect(other.execute(device).result).toMatchObject({ error: { code: 'content_too_large', bytesMax: eventBodyBytesMax } });
+    expect(other.execute(device).result).toMatchObject({
+      error: { code: 'content_too_large', bytesMax: eventBodyBytesMax },
+    });
     expect(other.store.head()).toEqual(before);
     // In bytes: a third of the characters are as many bytes.
     expect(other.code({ ...device, name: '€'.repeat(eventBodyBytesMax / 3) })).toBe('content_too_large');
@@ -163,7 +184,8 @@ describe('the verifier', () => {
       fc.property(fc.nat(journal.length - 1), fc.nat(1e6), fc.integer({ min: 1, max: 127 }), (index, place, mask) => {
         const text = texts[index] ?? '';
         const at = place % text.length;
-        const flipped = text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (mask % 128)) + text.slice(at + 1);
+        const flipped =
+          text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (mask % 128)) + text.slice(at + 1);
         let changed: CloudEvent;
         try {
           changed = JSON.parse(flipped);
@@ -254,12 +276,17 @@ describe('the verifier', () => {
     expect(verifyCheckpoint(forged)).toBe(true);
     expect(verdictOf(journal, forged)).toMatchObject({ ok: false, seq: 1 });
     expect(verdictOf(journal, checkpoint, other.publicKey)).toMatchObject({ ok: false, seq: null });
-    for (const publicKey of ['', 'short', other.publicKey]) expect(verifyCheckpoint({ ...checkpoint, publicKey })).toBe(false);
+    for (const publicKey of ['', 'short', other.publicKey])
+      expect(verifyCheckpoint({ ...checkpoint, publicKey })).toBe(false);
   });
 
   test('[JOURNAL-7] what is signed is the canonical text of the five members', () => {
     const { origin, size, head, root, at } = checkpoint;
-    const key = createPrivateKey({ key: Buffer.from(swarm.keys.privateKey, 'base64url'), format: 'der', type: 'pkcs8' });
+    const key = createPrivateKey({
+      key: Buffer.from(swarm.keys.privateKey, 'base64url'),
+      format: 'der',
+      type: 'pkcs8',
+    });
     const text = `{"at":${at},"head":"${head}","origin":"${origin}","root":"${root}","size":${size}}`;
     expect(checkpoint.signature).toBe(sign(null, Buffer.from(text), key).toString('base64url'));
   });
@@ -280,7 +307,16 @@ describe('the verifier', () => {
   test('[JOURNAL-8] what is no event at all is found, never a fault', () => {
     let deep: unknown = 1;
     for (let n = 0; n < 5_000; n++) deep = [deep];
-    const garbage = [null, 1, 'x', [], {}, { ...journal[0], data: null }, { ...journal[0], data: { deep } }, { ...journal[0], time: 'soon' }];
+    const garbage = [
+      null,
+      1,
+      'x',
+      [],
+      {},
+      { ...journal[0], data: null },
+      { ...journal[0], data: { deep } },
+      { ...journal[0], time: 'soon' },
+    ];
     for (const event of garbage) expect(verdictOf([event as never], checkpoint)).toMatchObject({ ok: false, seq: 1 });
     fc.assert(
       fc.property(fc.anything(), fc.constantFrom(...Object.keys(journal[0] as CloudEvent)), (value, member) => {
@@ -328,7 +364,9 @@ test('[JOURNAL-12] folding the stored events from nothing gives exactly the stor
   const rows = replay(swarm.store.events(1, 1_000_000));
   const kinds = ['swarm', 'account', 'transfer', 'task', 'device', 'presence', 'enrollment', 'route', 'key'] as const;
   const stored = kinds.flatMap((kind) =>
-    swarm.sql.all<{ id: string; body: string }>(`SELECT id, body FROM ${kind}`).map(({ id, body }) => [`${kind}/${id}`, canonical(JSON.parse(body))]),
+    swarm.sql
+      .all<{ id: string; body: string }>(`SELECT id, body FROM ${kind}`)
+      .map(({ id, body }) => [`${kind}/${id}`, canonical(JSON.parse(body))]),
   );
   expect(new Map([...rows].map(([key, row]) => [key, canonical(row)]))).toEqual(new Map(stored as [string, string][]));
 });

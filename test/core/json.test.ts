@@ -98,7 +98,9 @@ describe('limits', () => {
     expect(jsonDepth(nested(jsonDepthMax + 1))).toBe(jsonDepthMax + 1);
     // Counting stops soon: a bottomless value costs no more than the limit.
     expect(jsonDepth(nested(5_000))).toBeLessThanOrEqual(jsonDepthMax + 2);
-    expect(() => canonical({ type: 'TakeFact', body: { description: { operations: [{ input: { a: deepest } }] } } })).not.toThrow();
+    expect(() =>
+      canonical({ type: 'TakeFact', body: { description: { operations: [{ input: { a: deepest } }] } } }),
+    ).not.toThrow();
   });
 
   test('[JOURNAL-13] size is counted in bytes of UTF-8', () => {

@@ -22,7 +22,9 @@ describe('issuing', () => {
     // Nor by rotating a stronger one.
     expect(swarm.refusal({ type: 'RotateKey', key: FIRST_KEY, graceMs: 0 }, { actor })).toBe('scope_exceeds_own');
     const stranger: Actor = { kind: 'device', id: 'dev_x' };
-    expect(swarm.refusal({ type: 'IssueKey', name: 'x', scopes: ['tasks:read'] }, { actor: stranger })).toBe('scope_exceeds_own');
+    expect(swarm.refusal({ type: 'IssueKey', name: 'x', scopes: ['tasks:read'] }, { actor: stranger })).toBe(
+      'scope_exceeds_own',
+    );
     expect(swarm.refusal({ type: 'IssueKey', name: 'x', scopes: ['admin'] }, { actor: SYSTEM })).toBeNull();
   });
 
@@ -33,7 +35,8 @@ describe('issuing', () => {
       for (const other of SCOPES) if (other !== 'admin') expect(allows([other], scope)).toBe(other === scope);
     }
     for (const [index, role] of ROLES.entries())
-      for (const below of ROLES.slice(index)) for (const scope of ROLE_SCOPES[below]) expect(allows(ROLE_SCOPES[role], scope)).toBe(true);
+      for (const below of ROLES.slice(index))
+        for (const scope of ROLE_SCOPES[below]) expect(allows(ROLE_SCOPES[role], scope)).toBe(true);
     expect(ROLE_SCOPES.viewer.filter((scope) => !scope.endsWith(':read'))).toEqual([]);
     for (const scope of ['keys:write', 'ledger:write', 'members:write', 'admin'] as const)
       expect(allows(ROLE_SCOPES.operator, scope)).toBe(false);
@@ -111,7 +114,8 @@ describe('tokens', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.= ';
     fc.assert(
       fc.property(fc.nat(token.length - 1), fc.constantFrom(...alphabet), (at, char) => {
-        if (token[at] !== char) expect(readToken('sk', token.slice(0, at) + char + token.slice(at + 1), secret).ok).toBe(false);
+        if (token[at] !== char)
+          expect(readToken('sk', token.slice(0, at) + char + token.slice(at + 1), secret).ok).toBe(false);
         expect(readToken('sk', token.slice(0, at) + char + token.slice(at), secret).ok).toBe(false);
         expect(readToken('sk', token.slice(0, at) + token.slice(at + 1), secret).ok).toBe(false);
       }),

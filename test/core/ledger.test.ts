@@ -9,7 +9,13 @@ import { aDevice, anOffer, attemptOf, request, succeed } from './builders.ts';
 import { aSwarm, type MemorySwarm, SYSTEM } from './memory-swarm.ts';
 
 function post(amountMicro: number, more: Partial<Extract<LedgerCommand, { type: 'PostTransfer' }>> = {}) {
-  const command = { type: 'PostTransfer', debit: TENANT_ACCOUNT, credit: 'team/a', amountMicro, reference: '' } as const;
+  const command = {
+    type: 'PostTransfer',
+    debit: TENANT_ACCOUNT,
+    credit: 'team/a',
+    amountMicro,
+    reference: '',
+  } as const;
   return { ...command, ...more };
 }
 
@@ -34,7 +40,13 @@ describe('moving credits', () => {
     const swarm = aSwarm({ supplyMicro: 1_000 });
     const { events, view } = swarm.when(post(300, { reference: 'lunch' }));
     expect(events).toMatchObject([{ type: 'transfer.posted', body: { amountMicro: 300, reference: 'lunch' } }]);
-    expect(view).toMatchObject({ state: 'posted', debit: 'tenant', credit: 'team/a', amountMicro: 300, expiresAt: null });
+    expect(view).toMatchObject({
+      state: 'posted',
+      debit: 'tenant',
+      credit: 'team/a',
+      amountMicro: 300,
+      expiresAt: null,
+    });
     expect([swarm.available(TENANT_ACCOUNT), swarm.available('team/a')]).toEqual([700, 300]);
     checkBooks(swarm);
   });
@@ -84,7 +96,9 @@ describe('holds', () => {
       const swarm = aSwarm({ supplyMicro: 1_000 });
       swarm.do(post(100));
       const held = swarm.do(hold(600)) as TransferId;
-      expect(swarm.refusal({ type: 'SettleTransfer', hold: held, amountMicro })).toMatch(/amount_invalid|hold_exceeded/);
+      expect(swarm.refusal({ type: 'SettleTransfer', hold: held, amountMicro })).toMatch(
+        /amount_invalid|hold_exceeded/,
+      );
       expect(swarm.available('team/a')).toBe(100);
     },
   );
@@ -163,7 +177,13 @@ describe('holds', () => {
 });
 
 describe('any order of things', () => {
-  type Step = { readonly pick: number; readonly amount: number; readonly from: number; readonly to: number; readonly do: number };
+  type Step = {
+    readonly pick: number;
+    readonly amount: number;
+    readonly from: number;
+    readonly to: number;
+    readonly do: number;
+  };
   const step: fc.Arbitrary<Step> = fc.record({
     pick: fc.nat(20),
     // Mostly what may succeed, now and then what never may.
@@ -176,7 +196,9 @@ describe('any order of things', () => {
 
   function commandOf(swarm: MemorySwarm, { pick, amount, from, to, do: what }: Step): LedgerCommand {
     // Three times of four a hold that is still open, else one that may have ended.
-    const holds = swarm.all('transfer').filter(({ state }) => state === 'pending' || (state !== 'posted' && pick % 4 === 0));
+    const holds = swarm
+      .all('transfer')
+      .filter(({ state }) => state === 'pending' || (state !== 'posted' && pick % 4 === 0));
     const picked = holds[pick % Math.max(1, holds.length)];
     const held = picked?.id ?? ('trf_none' as TransferId);
     const [debit = TENANT_ACCOUNT, credit = 'team/a'] = [ACCOUNTS[from], ACCOUNTS[to]];
@@ -219,14 +241,19 @@ describe('any order of things', () => {
 
   test('[LEDGER-7] of any number that race for the last credit exactly one wins', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 12 }), fc.integer({ min: 1, max: 500 }), fc.boolean(), (racers, price, byHold) => {
-        const swarm = aSwarm({ supplyMicro: price });
-        const won = Array.from({ length: racers }, (_, n) =>
-          swarm.when(byHold ? hold(price, { credit: `team/${n}` }) : post(price, { credit: `team/${n}` })),
-        ).filter(({ result }) => result.ok);
-        expect(won).toHaveLength(1);
-        checkBooks(swarm);
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 12 }),
+        fc.integer({ min: 1, max: 500 }),
+        fc.boolean(),
+        (racers, price, byHold) => {
+          const swarm = aSwarm({ supplyMicro: price });
+          const won = Array.from({ length: racers }, (_, n) =>
+            swarm.when(byHold ? hold(price, { credit: `team/${n}` }) : post(price, { credit: `team/${n}` })),
+          ).filter(({ result }) => result.ok);
+          expect(won).toHaveLength(1);
+          checkBooks(swarm);
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -286,7 +313,9 @@ describe('cycles', () => {
     expect(first.types.at(-1)).toBe('cycle.swept');
     expect(swarm.row('swarm', 'self').cycle).toBe(1);
     expect(swarm.fire('cycle').types.at(-1)).toBe('cycle.closed');
-    expect(swarm.all('account').filter(({ id, postedMicro }) => id.startsWith('executor/') && postedMicro > 0)).toEqual([]);
+    expect(swarm.all('account').filter(({ id, postedMicro }) => id.startsWith('executor/') && postedMicro > 0)).toEqual(
+      [],
+    );
     expect(swarm.available(TENANT_ACCOUNT)).toBe(10_000);
     checkBooks(swarm);
   });
@@ -296,8 +325,9 @@ function permutations<T>(items: readonly [T, ...T[]]): [T, ...T[]][] {
   const [only, ...rest] = items;
   if (rest.length === 0) return [[only]];
   return items.flatMap((item) =>
-    permutations(items.filter((other) => other !== item) as unknown as [T, ...T[]]).map(
-      (order): [T, ...T[]] => [item, ...order],
-    ),
+    permutations(items.filter((other) => other !== item) as unknown as [T, ...T[]]).map((order): [T, ...T[]] => [
+      item,
+      ...order,
+    ]),
   );
 }

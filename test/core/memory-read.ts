@@ -1,11 +1,11 @@
 // `Read` over rows in memory: what a decision sees in tests. It passes the same contract as the tables
 // (test/contract/read.contract.ts).
 
-import { candidatesMax, type Counted, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
+import { webhooksMax } from '../../core/limits.ts';
+import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
 import { isOpen, type Task } from '../../core/work/state.ts';
-import { webhooksMax } from '../../core/limits.ts';
 
 const COUNTS: Readonly<Record<Counted, (all: <K extends Kind>(kind: K) => readonly Rows[K][]) => number>> = {
   openTasks: (all) => all('task').filter(isOpen).length,

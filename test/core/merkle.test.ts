@@ -21,9 +21,12 @@ const ROOTS = [
 ];
 const LEAVES = INPUTS.map(leafOf);
 
-test.each(ROOTS.map((root, size) => [size, root] as const))('[JOURNAL-9] the root over %d leaves is that of RFC 6962', (size, root) => {
-  expect(hex(rootOf(treeOf(LEAVES), size))).toBe(root);
-});
+test.each(ROOTS.map((root, size) => [size, root] as const))(
+  '[JOURNAL-9] the root over %d leaves is that of RFC 6962',
+  (size, root) => {
+    expect(hex(rootOf(treeOf(LEAVES), size))).toBe(root);
+  },
+);
 
 test.each([
   [0, 1, []],
@@ -50,7 +53,9 @@ test.each([
   expect(inclusionPath(treeOf(LEAVES), index, size).map(hex)).toEqual(path);
 });
 
-const tree = fc.integer({ min: 1, max: 200 }).chain((size) => fc.tuple(fc.constant(size), fc.nat(size - 1), fc.nat(1e6)));
+const tree = fc
+  .integer({ min: 1, max: 200 })
+  .chain((size) => fc.tuple(fc.constant(size), fc.nat(size - 1), fc.nat(1e6)));
 
 test('[JOURNAL-9] the path of any leaf holds for that leaf, place, size and root, and for nothing else', () => {
   fc.assert(
@@ -61,14 +66,24 @@ test('[JOURNAL-9] the path of any leaf holds for that leaf, place, size and root
       const leaf = leaves[index] ?? new Uint8Array();
       expect(verifyInclusion(leaf, index, size, path, root)).toBe(true);
       expect(path.length).toBeLessThanOrEqual(Math.ceil(Math.log2(size)));
-      const flipped = (bytes: Uint8Array) => bytes.map((byte, at) => (at === flip % 32 ? byte ^ (1 << (flip % 8)) : byte));
+      const flipped = (bytes: Uint8Array) =>
+        bytes.map((byte, at) => (at === flip % 32 ? byte ^ (1 << (flip % 8)) : byte));
       expect(verifyInclusion(flipped(leaf), index, size, path, root)).toBe(false);
       expect(verifyInclusion(leaf, index, size, path, flipped(root))).toBe(false);
       for (const at of path.keys())
-        expect(verifyInclusion(leaf, index, size, path.map((node, n) => (n === at ? flipped(node) : node)), root)).toBe(false);
+        expect(
+          verifyInclusion(
+            leaf,
+            index,
+            size,
+            path.map((node, n) => (n === at ? flipped(node) : node)),
+            root,
+          ),
+        ).toBe(false);
       expect(verifyInclusion(leaf, index, size, [...path, leaf], root)).toBe(false);
       if (path.length > 0) expect(verifyInclusion(leaf, index, size, path.slice(1), root)).toBe(false);
-      for (const other of [index - 1, index + 1, size, -1]) expect(verifyInclusion(leaf, other, size, path, root)).toBe(false);
+      for (const other of [index - 1, index + 1, size, -1])
+        expect(verifyInclusion(leaf, other, size, path, root)).toBe(false);
     }),
     { numRuns: 1_000 },
   );

@@ -3,10 +3,17 @@ import { describe, expect, test } from 'vitest';
 import type { MissionId, TaskId } from '../../core/ids.ts';
 import type { Json } from '../../core/json.ts';
 import { jsonDepthMax } from '../../core/json.ts';
-import { deadlineMsMax, missionsOpenMax, planDepthMax, planTasksMax, taskInputBytesMax, tasksOpenMax } from '../../core/limits.ts';
+import {
+  deadlineMsMax,
+  missionsOpenMax,
+  planDepthMax,
+  planTasksMax,
+  taskInputBytesMax,
+  tasksOpenMax,
+} from '../../core/limits.ts';
 import type { PlanTask } from '../../core/missions/commands.ts';
 import { checkPlan, fillInput, resultsNamed } from '../../core/missions/plan.ts';
-import { aDevice, aDescription, anEnrolledDevice, anOffer, connect, fail, reports, says, succeed } from './builders.ts';
+import { aDescription, aDevice, anEnrolledDevice, anOffer, connect, fail, reports, says, succeed } from './builders.ts';
 import { aSwarm, type MemorySwarm } from './memory-swarm.ts';
 
 function step(key: string, after: readonly string[] = [], input: Json = null): PlanTask {
@@ -29,12 +36,10 @@ function states(swarm: MemorySwarm, mission: MissionId): string {
 
 describe('a plan', () => {
   /** A graph whose arrows go from an earlier task to a later one; shuffled, so that the order says nothing. */
-  const dag = fc
-    .array(fc.array(fc.nat(40), { maxLength: 4 }), { minLength: 1, maxLength: 40 })
-    .chain((arrows) => {
-      const tasks = arrows.map((from, n) => step(`k${n}`, n === 0 ? [] : [...new Set(from.map((m) => `k${m % n}`))]));
-      return fc.shuffledSubarray(tasks, { minLength: tasks.length });
-    });
+  const dag = fc.array(fc.array(fc.nat(40), { maxLength: 4 }), { minLength: 1, maxLength: 40 }).chain((arrows) => {
+    const tasks = arrows.map((from, n) => step(`k${n}`, n === 0 ? [] : [...new Set(from.map((m) => `k${m % n}`))]));
+    return fc.shuffledSubarray(tasks, { minLength: tasks.length });
+  });
 
   test('[MISSION-1] any graph without a cycle is a plan, put in an order in which each task comes after what it waits for', () => {
     fc.assert(
@@ -85,7 +90,9 @@ describe('a plan', () => {
 
   test('[MISSION-1] a plan of the most tasks, and one of the greatest depth, are plans', () => {
     expect(checkPlan(Array.from({ length: planTasksMax }, (_, n) => step(`k${n}`))).ok).toBe(true);
-    expect(checkPlan(Array.from({ length: planDepthMax }, (_, n) => step(`k${n}`, n > 0 ? [`k${n - 1}`] : []))).ok).toBe(true);
+    expect(
+      checkPlan(Array.from({ length: planDepthMax }, (_, n) => step(`k${n}`, n > 0 ? [`k${n - 1}`] : []))).ok,
+    ).toBe(true);
   });
 
   test('[MISSION-4] a reference to a result becomes that part of it, and null where there is none', () => {
@@ -142,15 +149,18 @@ describe('a mission', () => {
   test.each([
     ['large', 'x'.repeat(taskInputBytesMax)],
     ['deep', Array.from({ length: jsonDepthMax }).reduce<Json>((inner) => [inner], 0)],
-  ])('[MISSION-5] results that make an input too %s fail the mission clearly, and the report that brought them counts', (_, result) => {
-    const swarm = aSwarm();
-    aDevice(swarm);
-    const { mission, task } = start(swarm, [step('a'), step('b', ['a'], { part: { $result: 'a' } })]);
-    succeed(swarm, task('a'), result);
-    expect(swarm.row('task', task('a')).state).toBe('succeeded');
-    expect(swarm.row('task', task('b'))).toMatchObject({ state: 'failed', error: { code: 'input_too_large' } });
-    expect(swarm.row('mission', mission)).toMatchObject({ state: 'failed', failedKey: 'b' });
-  });
+  ])(
+    '[MISSION-5] results that make an input too %s fail the mission clearly, and the report that brought them counts',
+    (_, result) => {
+      const swarm = aSwarm();
+      aDevice(swarm);
+      const { mission, task } = start(swarm, [step('a'), step('b', ['a'], { part: { $result: 'a' } })]);
+      succeed(swarm, task('a'), result);
+      expect(swarm.row('task', task('a')).state).toBe('succeeded');
+      expect(swarm.row('task', task('b'))).toMatchObject({ state: 'failed', error: { code: 'input_too_large' } });
+      expect(swarm.row('mission', mission)).toMatchObject({ state: 'failed', failedKey: 'b' });
+    },
+  );
 
   test.each(['fails', 'is cancelled', 'expires'] as const)(
     '[MISSION-6] the first task that %s ends the mission, and what is still open of it',
@@ -191,10 +201,12 @@ describe('a mission', () => {
       error: { code: 'operation_unknown', operation: 'no.such', key: 'b' },
     });
     expect(swarm.all('task')).toEqual([]);
-    expect(swarm.refusal({ type: 'StartMission', plan: { tasks: [step('a')] }, deadline: swarm.at })).toBe('deadline_past');
-    expect(swarm.refusal({ type: 'StartMission', plan: { tasks: [step('a')] }, deadline: swarm.at + deadlineMsMax + 1 })).toBe(
-      'deadline_too_far',
+    expect(swarm.refusal({ type: 'StartMission', plan: { tasks: [step('a')] }, deadline: swarm.at })).toBe(
+      'deadline_past',
     );
+    expect(
+      swarm.refusal({ type: 'StartMission', plan: { tasks: [step('a')] }, deadline: swarm.at + deadlineMsMax + 1 }),
+    ).toBe('deadline_too_far');
   });
 
   test('[MISSION-9] the limits of running missions and of open tasks hold for missions as well', () => {

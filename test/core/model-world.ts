@@ -1,10 +1,10 @@
 // A world around one swarm for the model test: people who ask, devices that come, work, lie, break and go, a clock that
 // jumps, an object that is evicted. Everything follows from one seed.
 
-import { type Execute, type Executed } from '../../core/swarm/service.ts';
 import type { DeviceId, EnrollmentId, MissionId, TaskId, TransferId, TriggerId, WebhookId } from '../../core/ids.ts';
 import type { PlanTask } from '../../core/missions/commands.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
+import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { PRIVACY_CLASSES } from '../../core/wire/common.ts';
 import { liveAttempt } from '../../core/work/state.ts';
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
@@ -118,7 +118,9 @@ export class World {
     const known = this.#said.get(`${device}/${epoch}`) ?? [];
     this.#said.set(`${device}/${epoch}`, [...known, ...bodies]);
     const from = seq + 1 - again;
-    const facts = [...known, ...bodies].slice(from - 1).map((body, n) => ({ seq: from + n, at: 0, body: body as never }));
+    const facts = [...known, ...bodies]
+      .slice(from - 1)
+      .map((body, n) => ({ seq: from + n, at: 0, body: body as never }));
     const answered = takeFacts(
       { device, epoch, facts },
       {
@@ -133,7 +135,8 @@ export class World {
         },
       },
     );
-    if (answered.kind !== 'committed' || answered.seq !== seq + bodies.length) throw new Error(JSON.stringify(answered));
+    if (answered.kind !== 'committed' || answered.seq !== seq + bodies.length)
+      throw new Error(JSON.stringify(answered));
     this.#note('facts');
   }
   readonly #said = new Map<string, object[]>();
@@ -164,7 +167,8 @@ export class World {
     const tasks: PlanTask[] = Array.from({ length: 1 + dice.below(7) }, (_, n) => {
       const after = Array.from({ length: n > 0 ? dice.below(3) : 0 }, () => `k${dice.below(n)}`);
       const awaited = [...new Set(after)];
-      const input = awaited[0] !== undefined && dice.chance(0.5) ? { from: { $result: awaited[0], path: '/n' } } : { n };
+      const input =
+        awaited[0] !== undefined && dice.chance(0.5) ? { from: { $result: awaited[0], path: '/n' } } : { n };
       return { key: `k${n}`, operation: dice.pick(OPERATIONS) ?? 'text.a', input, after: awaited };
     });
     this.#tell({ type: 'StartMission', plan: { tasks }, deadline: this.swarm.now + 1_000 + dice.below(60_000) });
@@ -199,12 +203,21 @@ export class World {
   #lie(): void {
     const { dice, swarm } = this;
     const device = dice.pick([...this.#devices(true), ...this.#devices(false)]);
-    const attempt = dice.pick(swarm.stored('task').flatMap((task) => task.attempts.map((each) => ({ task: task.id, ...each }))));
+    const attempt = dice.pick(
+      swarm.stored('task').flatMap((task) => task.attempts.map((each) => ({ task: task.id, ...each }))),
+    );
     if (!device || swarm.row('presence', device).epoch === 0) return;
     if (!attempt || dice.chance(0.3)) this.#facts(device, { type: 'poison', reason: 'x' });
     else {
       const fence = attempt.n + dice.below(2);
-      this.#facts(device, { type: 'attempt.succeeded', task: attempt.task, attempt: attempt.id, fence, result: 1, durationMs: 1 });
+      this.#facts(device, {
+        type: 'attempt.succeeded',
+        task: attempt.task,
+        attempt: attempt.id,
+        fence,
+        result: 1,
+        durationMs: 1,
+      });
     }
   }
 
@@ -220,7 +233,12 @@ export class World {
     const enrollment = this.#tell({ type: 'OpenEnrollment' });
     if (!enrollment.result.ok) return;
     const did = `did:key:z${this.#count}`;
-    const enrolled = this.#tell({ type: 'EnrollDevice', enrollment: enrollment.result.value.id as EnrollmentId, did, name: 'x' });
+    const enrolled = this.#tell({
+      type: 'EnrollDevice',
+      enrollment: enrollment.result.value.id as EnrollmentId,
+      did,
+      name: 'x',
+    });
     if (!enrolled.result.ok) return;
     const device = enrolled.result.value.id as DeviceId;
     this.dids.set(device, did);
@@ -237,7 +255,9 @@ export class World {
     const { dice } = this;
     if (!device) return;
     const names = OPERATIONS.filter((name) => name !== 'swarm.echo' && dice.chance(0.7));
-    const operations = names.map((name) => anOffer({ name, priceMicro: 1 + dice.below(250), leaseMs: 5_000 + dice.below(20_000) }));
+    const operations = names.map((name) =>
+      anOffer({ name, priceMicro: 1 + dice.below(250), leaseMs: 5_000 + dice.below(20_000) }),
+    );
     const description = aDescription({
       operations,
       parallel: 1 + dice.below(3),
@@ -259,7 +279,11 @@ export class World {
     if (!device) return;
     const { epoch, seq } = this.swarm.row('presence', device);
     // Sometimes with an older disk.
-    this.#admit(device, epoch, this.dice.chance(0.2) ? Math.max(0, seq - 1 - this.dice.below(3)) : seq + this.dice.below(3));
+    this.#admit(
+      device,
+      epoch,
+      this.dice.chance(0.2) ? Math.max(0, seq - 1 - this.dice.below(3)) : seq + this.dice.below(3),
+    );
   }
 
   #revoke(): void {
@@ -278,7 +302,8 @@ export class World {
     const accounts = ['tenant', 'team/a', ...[...this.dids.keys()].map((id) => `executor/${id}`)];
     const [debit = 'tenant', credit = 'team/a'] = [dice.pick(accounts), dice.pick(accounts)];
     const movement = { debit, credit, amountMicro: dice.below(300), reference: '' };
-    const held = dice.pick(swarm.stored('transfer').filter(({ state }) => state === 'pending'))?.id ?? ('trf_none' as TransferId);
+    const held =
+      dice.pick(swarm.stored('transfer').filter(({ state }) => state === 'pending'))?.id ?? ('trf_none' as TransferId);
     const commands: readonly SwarmCommand[] = [
       { type: 'PostTransfer', ...movement },
       { type: 'HoldTransfer', ...movement, timeoutMs: 1 + dice.below(20_000) },
@@ -297,11 +322,28 @@ export class World {
     const n = ++this.#count;
     if (!trigger || dice.chance(0.1)) {
       const task = { operation: 'text.a', input: { text: '{{/text}}' } };
-      const made = { trigger: `trg_${n}`, name: 't', preset: 'github', sealedSecret: 's', events: null, task, mission: null, mapping: null, generic: null } as const;
+      const made = {
+        trigger: `trg_${n}`,
+        name: 't',
+        preset: 'github',
+        sealedSecret: 's',
+        events: null,
+        task,
+        mission: null,
+        mapping: null,
+        generic: null,
+      } as const;
       this.#tell({ type: 'CreateTrigger', ...made });
     } else if (!webhook || dice.chance(0.1)) {
       const events = [dice.pick(['*', 'task.*', 'mission.*']) ?? '*'];
-      this.#tell({ type: 'CreateWebhook', webhook: `whk_${n}`, url: 'https://a', events, description: null, sealedSecret: 's' });
+      this.#tell({
+        type: 'CreateWebhook',
+        webhook: `whk_${n}`,
+        url: 'https://a',
+        events,
+        description: null,
+        sealedSecret: 's',
+      });
     } else if (dice.chance(0.2)) {
       this.#tell({ type: dice.chance(0.5) ? 'DeleteWebhook' : 'EnableWebhook', webhook });
     } else {
@@ -318,7 +360,13 @@ export class World {
       if (effect.kind === 'send') {
         const outcome = dice.pick(['delivered', 'delivered', 'retry', 'refused', 'disabled'] as const) ?? 'retry';
         const send = async () => ({ outcome });
-        await sendDelivery(effect, { store: swarm.store, send, execute, now: () => swarm.now, random: () => dice.next() });
+        await sendDelivery(effect, {
+          store: swarm.store,
+          send,
+          execute,
+          now: () => swarm.now,
+          random: () => dice.next(),
+        });
       }
       swarm.sql.run('DELETE FROM outbox WHERE id = ?', id);
     }
@@ -328,7 +376,9 @@ export class World {
   /** A longer time passes, timer by timer. */
   #wait(): void {
     const { dice, swarm } = this;
-    swarm.runUntil(swarm.now + (dice.chance(0.03) ? 31 * 24 * 3_600_000 : dice.below(dice.chance(0.2) ? 60_000 : 5_000)));
+    swarm.runUntil(
+      swarm.now + (dice.chance(0.03) ? 31 * 24 * 3_600_000 : dice.below(dice.chance(0.2) ? 60_000 : 5_000)),
+    );
   }
 
   /** Something that was sent before is sent again, as it was. */

@@ -55,15 +55,29 @@ describe('the filter', () => {
 describe('the score', () => {
   test.each([
     ['price', { priceMicro: 50 }, { priceMicro: 51 }],
-    ['latency', { measured: { successes: 1, failures: 0, latencyMs: 10, success: 1 } }, { measured: { successes: 1, failures: 0, latencyMs: 20, success: 1 } }],
-    ['success', { measured: { successes: 9, failures: 0, latencyMs: 10, success: 1 } }, { measured: { successes: 9, failures: 1, latencyMs: 10, success: 0.8 } }],
+    [
+      'latency',
+      { measured: { successes: 1, failures: 0, latencyMs: 10, success: 1 } },
+      { measured: { successes: 1, failures: 0, latencyMs: 20, success: 1 } },
+    ],
+    [
+      'success',
+      { measured: { successes: 9, failures: 0, latencyMs: 10, success: 1 } },
+      { measured: { successes: 9, failures: 1, latencyMs: 10, success: 0.8 } },
+    ],
   ] as const)('[ROUTE-2] the better %s wins where the rest is equal', (_, better, worse) => {
-    expect(order([candidate({ executor: device(1), ...worse }), candidate({ executor: device(2), ...better })])).toEqual([device(2), device(1)]);
+    expect(
+      order([candidate({ executor: device(1), ...worse }), candidate({ executor: device(2), ...better })]),
+    ).toEqual([device(2), device(1)]);
   });
 
   test('[ROUTE-2] a price half as high outweighs a success share of three quarters', () => {
     const good = candidate({ executor: device(1), priceMicro: 100 });
-    const cheap = candidate({ executor: device(2), priceMicro: 50, measured: { successes: 3, failures: 1, latencyMs: null, success: 0.75 } });
+    const cheap = candidate({
+      executor: device(2),
+      priceMicro: 50,
+      measured: { successes: 3, failures: 1, latencyMs: null, success: 0.75 },
+    });
     expect(order([good, cheap])).toEqual([device(2), device(1)]);
   });
 
@@ -92,22 +106,34 @@ describe('the score', () => {
 
   test('[ROUTE-2] the order is the same however the candidates come in, and every candidate is in it or refused', () => {
     fc.assert(
-      fc.property(candidates, fc.constantFrom(...PRIVACY_CLASSES), fc.integer({ min: 1, max: 1_000 }), fc.nat(), (given, privacy, maxCreditsMicro, turn) => {
-        const all = given.map(({ n, latencyMs, success, connected, ...route }) =>
-          candidate({ executor: device(n), ...route, measured: { successes: 1, failures: 1, latencyMs, success } }, { connected }),
-        );
-        const turned = all.map((_, index) => all[(index + turn) % all.length] ?? candidate());
-        const wanted = { ...anything, require: { privacy }, maxCreditsMicro };
-        const ranked = rank(all, wanted);
-        expect(rank(turned.reverse(), wanted).able).toEqual(ranked.able);
-        expect(ranked.able.length + ranked.unable.length).toBe(all.length);
-        for (const { candidate: { route }, score } of ranked.able) {
-          expect(route.active && route.priceMicro <= maxCreditsMicro).toBe(true);
-          expect(PRIVACY_CLASSES.indexOf(route.privacy)).toBeGreaterThanOrEqual(PRIVACY_CLASSES.indexOf(privacy));
-          expect(score).toBeGreaterThanOrEqual(0);
-          expect(score).toBeLessThanOrEqual(1);
-        }
-      }),
+      fc.property(
+        candidates,
+        fc.constantFrom(...PRIVACY_CLASSES),
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.nat(),
+        (given, privacy, maxCreditsMicro, turn) => {
+          const all = given.map(({ n, latencyMs, success, connected, ...route }) =>
+            candidate(
+              { executor: device(n), ...route, measured: { successes: 1, failures: 1, latencyMs, success } },
+              { connected },
+            ),
+          );
+          const turned = all.map((_, index) => all[(index + turn) % all.length] ?? candidate());
+          const wanted = { ...anything, require: { privacy }, maxCreditsMicro };
+          const ranked = rank(all, wanted);
+          expect(rank(turned.reverse(), wanted).able).toEqual(ranked.able);
+          expect(ranked.able.length + ranked.unable.length).toBe(all.length);
+          for (const {
+            candidate: { route },
+            score,
+          } of ranked.able) {
+            expect(route.active && route.priceMicro <= maxCreditsMicro).toBe(true);
+            expect(PRIVACY_CLASSES.indexOf(route.privacy)).toBeGreaterThanOrEqual(PRIVACY_CLASSES.indexOf(privacy));
+            expect(score).toBeGreaterThanOrEqual(0);
+            expect(score).toBeLessThanOrEqual(1);
+          }
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -130,7 +156,11 @@ describe('measuring', () => {
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(1e9)), { maxLength: 60 }), (attempts) => {
         let route = aRoute();
         for (const [succeeded, durationMs] of attempts) {
-          route = evolveRoute(route, { type: 'route.measured', subject: '', body: { route: route.id, succeeded, durationMs } });
+          route = evolveRoute(route, {
+            type: 'route.measured',
+            subject: '',
+            body: { route: route.id, succeeded, durationMs },
+          });
           expect(route.measured.success).toBeGreaterThanOrEqual(0);
           expect(route.measured.success).toBeLessThanOrEqual(1);
           expect(String(route.measured.success).length).toBeLessThanOrEqual(8);
@@ -150,14 +180,21 @@ describe('measuring', () => {
     describe([]);
     expect(swarm.all('route').find((route) => route.executor === executor)?.active).toBe(false);
     describe([anOffer()]);
-    expect(swarm.all('route').find((route) => route.executor === executor)).toMatchObject({ active: true, measured: { failures: 1 } });
+    expect(swarm.all('route').find((route) => route.executor === executor)).toMatchObject({
+      active: true,
+      measured: { failures: 1 },
+    });
   });
 });
 
 describe('the swarm itself', () => {
   test('[ROUTE-7] what the swarm offers it does in process, and declines what it does not know', () => {
     for (const { name } of CLOUD_OPERATIONS)
-      expect(runInProcess(name, { any: ['thing'] })).toEqual({ type: 'attempt.succeeded', result: { any: ['thing'] }, durationMs: 0 });
+      expect(runInProcess(name, { any: ['thing'] })).toEqual({
+        type: 'attempt.succeeded',
+        result: { any: ['thing'] },
+        durationMs: 0,
+      });
     expect(runInProcess('no.such', null)).toMatchObject({ type: 'attempt.declined', code: 'operation_unknown' });
   });
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
+import { idSource } from '../../core/ids.ts';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { type CloudEvent, toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
@@ -118,7 +119,9 @@ export class StoreSwarm {
 
   /** Rows as they are stored. */
   stored<K extends Kind>(kind: K): Rows[K][] {
-    return this.sql.all<{ body: string }>(`SELECT body FROM ${kind} ORDER BY id`).map(({ body }) => JSON.parse(body) as Rows[K]);
+    return this.sql
+      .all<{ body: string }>(`SELECT body FROM ${kind} ORDER BY id`)
+      .map(({ body }) => JSON.parse(body) as Rows[K]);
   }
 
   timers(): { key: string; due: number; command: string; tries: number }[] {
@@ -127,7 +130,9 @@ export class StoreSwarm {
 
   outbox(): { id: number; effect: Effect; tries: number; due: number; parked: number }[] {
     return this.sql
-      .all<{ id: number; effect: string; tries: number; due: number; parked: number }>('SELECT * FROM outbox ORDER BY id')
+      .all<{ id: number; effect: string; tries: number; due: number; parked: number }>(
+        'SELECT * FROM outbox ORDER BY id',
+      )
       .map((row) => ({ ...row, effect: JSON.parse(row.effect) as Effect }));
   }
 
@@ -144,8 +149,13 @@ export class StoreSwarm {
   }
 
   query(query: Query): unknown {
-    const moment = { at: this.now, actor: SYSTEM, ids: { next: () => '' as never }, commandId: 'read', trace: null };
-    const answered = answer(query, { sql: this.sql, store: this.store, moment, signingKey: () => this.keys.privateKey });
+    const moment = { at: this.now, actor: SYSTEM, ids: idSource(START, entropyOf(0)), commandId: 'read', trace: null };
+    const answered = answer(query, {
+      sql: this.sql,
+      store: this.store,
+      moment,
+      signingKey: () => this.keys.privateKey,
+    });
     if (!answered.ok) throw new Error(answered.error.code);
     return answered.value;
   }

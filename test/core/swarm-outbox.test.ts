@@ -112,7 +112,8 @@ describe('the outbox', () => {
         throw new Error('not there');
       },
     });
-    for (let round = 0; round < 20 && (nextInOutbox(swarm.sql) ?? Number.POSITIVE_INFINITY) <= swarm.now; round++) await drain(away);
+    for (let round = 0; round < 20 && (nextInOutbox(swarm.sql) ?? Number.POSITIVE_INFINITY) <= swarm.now; round++)
+      await drain(away);
     expect(calls).toBeLessThanOrEqual(2);
     expect(nextInOutbox(swarm.sql)).toBeGreaterThan(swarm.now);
   });
@@ -120,7 +121,11 @@ describe('the outbox', () => {
   test('[SWARM-10] at most six deliveries are under way at once, and a slow one holds up none of the others', async () => {
     const swarm = new StoreSwarm();
     for (let n = 0; n < 20; n++)
-      swarm.sql.run('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify({ kind: 'send', delivery: `dlv_${n}` }), swarm.now);
+      swarm.sql.run(
+        'INSERT INTO outbox (effect, due) VALUES (?, ?)',
+        JSON.stringify({ kind: 'send', delivery: `dlv_${n}` }),
+        swarm.now,
+      );
     let underWay = 0;
     let most = 0;
     const sent: string[] = [];
@@ -166,27 +171,40 @@ describe('effects that come back as commands', () => {
     runInside(late, { read: swarm.store.read, execute: () => expect.unreachable() });
   });
 
-  const webhook = { type: 'CreateWebhook', webhook: 'whk_1', url: 'https://a.example/in', events: ['task.succeeded'], description: null, sealedSecret: 's0' } as const;
+  const webhook = {
+    type: 'CreateWebhook',
+    webhook: 'whk_1',
+    url: 'https://a.example/in',
+    events: ['task.succeeded'],
+    description: null,
+    sealedSecret: 's0',
+  } as const;
 
   async function deliver(answer: SendOutcome | Error, between: (swarm: StoreSwarm) => void = () => {}) {
     const swarm = new StoreSwarm();
     swarm.do(webhook as WebhookCommand);
     const task = swarm.do(ask);
-    runInside({ kind: 'run', task, attempt: swarm.row('task', task).attempts[0]?.id ?? '' }, { read: swarm.store.read, execute: (command) => void swarm.send(command) });
+    runInside(
+      { kind: 'run', task, attempt: swarm.row('task', task).attempts[0]?.id ?? '' },
+      { read: swarm.store.read, execute: (command) => void swarm.send(command) },
+    );
     const delivery = swarm.stored('delivery')[0]?.id ?? 'dlv_';
     between(swarm);
     const sent: unknown[] = [];
-    await sendDelivery({ kind: 'send', delivery }, {
-      store: swarm.store,
-      send: async (request) => {
-        sent.push(request);
-        if (answer instanceof Error) throw answer;
-        return answer as never;
+    await sendDelivery(
+      { kind: 'send', delivery },
+      {
+        store: swarm.store,
+        send: async (request) => {
+          sent.push(request);
+          if (answer instanceof Error) throw answer;
+          return answer as never;
+        },
+        execute: (command) => void swarm.send(command),
+        now: () => swarm.now,
+        random: () => 0.5,
       },
-      execute: (command) => void swarm.send(command),
-      now: () => swarm.now,
-      random: () => 0.5,
-    });
+    );
     return { swarm, sent, delivery: swarm.row('delivery', delivery) };
   }
 
@@ -198,18 +216,30 @@ describe('effects that come back as commands', () => {
     const event = swarm.journal().find(({ type }) => type === 'starling.task.succeeded');
     expect(sent).toHaveLength(1);
     const request = sent[0] as { body: string };
-    expect(request).toMatchObject({ url: 'https://a.example/in', sealedSecrets: ['s2'], webhook: 'whk_1', delivery: delivery.id });
+    expect(request).toMatchObject({
+      url: 'https://a.example/in',
+      sealedSecrets: ['s2'],
+      webhook: 'whk_1',
+      delivery: delivery.id,
+    });
     expect(JSON.parse(request.body)).toEqual(event);
     expect(delivery).toMatchObject({ state: 'delivered', attempts: 1, lastStatus: 200, seq: event?.seq });
   });
 
   test('[WEBHOOK-9] a sender that does not answer is a failed attempt on the schedule, not a loop of its own', async () => {
     const { swarm, delivery } = await deliver(new Error('down'));
-    expect(delivery).toMatchObject({ state: 'waiting', attempts: 1, lastError: 'sender_unavailable', nextAt: swarm.now + 5_000 });
+    expect(delivery).toMatchObject({
+      state: 'waiting',
+      attempts: 1,
+      lastError: 'sender_unavailable',
+      nextAt: swarm.now + 5_000,
+    });
   });
 
   test('[WEBHOOK-5] a delivery of a webhook that was deleted on the way is refused, not left hanging, and not sent', async () => {
-    const { sent, delivery } = await deliver({ outcome: 'delivered' }, (swarm) => swarm.do({ type: 'DeleteWebhook', webhook: 'whk_1' }));
+    const { sent, delivery } = await deliver({ outcome: 'delivered' }, (swarm) =>
+      swarm.do({ type: 'DeleteWebhook', webhook: 'whk_1' }),
+    );
     expect(sent).toEqual([]);
     expect(delivery).toMatchObject({ state: 'refused', lastError: 'webhook_not_active' });
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { KeyId } from '../../core/ids.ts';
+import { idSource, type KeyId } from '../../core/ids.ts';
 import { canonical } from '../../core/json.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { openDraft } from '../../core/swarm/draft.ts';
@@ -9,7 +9,7 @@ import { KINDS } from '../../core/swarm/state.ts';
 import { BooksBroken, LedgerGuard } from '../../durable-objects/swarm/conservation.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { aDescription, aDid, anOffer } from './builders.ts';
-import { aSwarm, createSwarm, FIRST_KEY, START, SYSTEM } from './memory-swarm.ts';
+import { aSwarm, createSwarm, entropyOf, FIRST_KEY, START, SYSTEM } from './memory-swarm.ts';
 import { brittle, StoreSwarm } from './store-swarm.ts';
 
 afterEach(() => {
@@ -25,7 +25,9 @@ function aStoredDevice(swarm: StoreSwarm): `dev_${string}` {
   const did = aDid();
   const device = swarm.do({ type: 'EnrollDevice', enrollment, did, name: 'x' }) as `dev_${string}`;
   swarm.do({ type: 'AdmitDevice', device, did, connection: 'con', epoch: 0, seq: 0 });
-  facts(swarm, device, [{ type: 'device.described', description: aDescription({ parallel: 4, operations: [anOffer()] }) }]);
+  facts(swarm, device, [
+    { type: 'device.described', description: aDescription({ parallel: 4, operations: [anOffer()] }) },
+  ]);
   return device;
 }
 
@@ -34,7 +36,10 @@ function facts(swarm: StoreSwarm, device: `dev_${string}`, bodies: readonly obje
   const { epoch, seq } = swarm.row('presence', device);
   const first = from ?? seq + 1;
   const batch = { device, epoch, facts: bodies.map((body, n) => ({ seq: first + n, at: START, body: body as never })) };
-  return takeFacts(batch, { read: swarm.store.read, execute: (commands) => swarm.store.executeMany(commands).executed });
+  return takeFacts(batch, {
+    read: swarm.store.read,
+    execute: (commands) => swarm.store.executeMany(commands).executed,
+  });
 }
 
 /** Stored rows are what the journal says, and what is read. */
@@ -46,9 +51,12 @@ function checkConsistent(swarm: StoreSwarm): void {
     expect(stored.map(({ id, body }) => [`${kind}/${id}`, canonical(JSON.parse(body))])).toEqual(
       told.map(([key, row]) => [key, canonical(row)]),
     );
-    for (const { id, body } of stored) expect(canonical(swarm.store.read.row(kind, id))).toBe(canonical(JSON.parse(body)));
+    for (const { id, body } of stored)
+      expect(canonical(swarm.store.read.row(kind, id))).toBe(canonical(JSON.parse(body)));
   }
-  const last = swarm.sql.all<{ seq: number; hash: string }>('SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1')[0];
+  const last = swarm.sql.all<{ seq: number; hash: string }>(
+    'SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1',
+  )[0];
   expect(swarm.store.head()).toEqual(last);
   expect(swarm.store.audit()).toBeNull();
 }
@@ -65,12 +73,21 @@ describe('the first command', () => {
   test.each([
     [0, []],
     [5, ['transfer.posted']],
-  ])('[SWARM-1] a swarm begins with its supply of %d, one key for everything, and what it can do itself', (supplyMicro, supply) => {
-    const swarm = aSwarm({ supplyMicro });
-    expect(swarm.events.map(({ type }) => type)).toEqual(['swarm.created', ...supply, 'key.issued', 'route.offered', 'executor.opened']);
-    expect(swarm.row('key', FIRST_KEY)).toMatchObject({ scopes: ['admin'], state: 'active' });
-    expect(swarm.available('tenant')).toBe(supplyMicro);
-  });
+  ])(
+    '[SWARM-1] a swarm begins with its supply of %d, one key for everything, and what it can do itself',
+    (supplyMicro, supply) => {
+      const swarm = aSwarm({ supplyMicro });
+      expect(swarm.events.map(({ type }) => type)).toEqual([
+        'swarm.created',
+        ...supply,
+        'key.issued',
+        'route.offered',
+        'executor.opened',
+      ]);
+      expect(swarm.row('key', FIRST_KEY)).toMatchObject({ scopes: ['admin'], state: 'active' });
+      expect(swarm.available('tenant')).toBe(supplyMicro);
+    },
+  );
 });
 
 describe('the same command again', () => {
@@ -116,8 +133,16 @@ describe('the same command again', () => {
   test('[SWARM-2] an id counts once within a batch as well', () => {
     const swarm = new StoreSwarm({ supplyMicro: 100 });
     const envelope = swarm.envelope(post, { id: 'idem:1' });
-    const { executed } = swarm.store.executeMany([envelope, envelope, { ...envelope, command: { ...post, amountMicro: 3 } }]);
-    expect(executed.map(({ replayed, result }) => [replayed, result.ok])).toEqual([[false, true], [true, true], [true, false]]);
+    const { executed } = swarm.store.executeMany([
+      envelope,
+      envelope,
+      { ...envelope, command: { ...post, amountMicro: 3 } },
+    ]);
+    expect(executed.map(({ replayed, result }) => [replayed, result.ok])).toEqual([
+      [false, true],
+      [true, true],
+      [true, false],
+    ]);
     expect(swarm.row('account', 'team/a').postedMicro).toBe(1);
   });
 
@@ -133,7 +158,10 @@ describe('the same command again', () => {
     const first = swarm.execute(post, { id: 'idem:1', actor });
     expect(first.result.ok).toBe(true);
     swarm.do({ type: 'RevokeKey', key: FIRST_KEY });
-    expect(swarm.execute(post, { id: 'idem:1', actor })).toEqual({ result: { ok: false, error: { code: 'key_revoked' } }, replayed: false });
+    expect(swarm.execute(post, { id: 'idem:1', actor })).toEqual({
+      result: { ok: false, error: { code: 'key_revoked' } },
+      replayed: false,
+    });
     // Its owner, with another key, gets it still.
     const key = swarm.do({ type: 'IssueKey', name: 'new', scopes: ['admin'] });
     expect(swarm.execute(post, { id: 'idem:1', actor: { ...actor, id: key } })).toEqual({ ...first, replayed: true });
@@ -144,7 +172,10 @@ describe('the same command again', () => {
     const old = { kind: 'key', id: FIRST_KEY, scopes: ['admin'] } as const;
     const key = swarm.do({ type: 'RotateKey', key: FIRST_KEY, graceMs: 0 }) as KeyId;
     expect(swarm.code(post, { id: 'idem:1', actor: old })).toBe('key_revoked');
-    expect(swarm.execute(post, { id: 'idem:1', actor: { ...old, id: key } })).toMatchObject({ replayed: false, result: { ok: true } });
+    expect(swarm.execute(post, { id: 'idem:1', actor: { ...old, id: key } })).toMatchObject({
+      replayed: false,
+      result: { ok: true },
+    });
   });
 });
 
@@ -153,16 +184,28 @@ describe('all or nothing', () => {
     const swarm = new StoreSwarm();
     const before = swarm.digest();
     expect(swarm.code({ ...ask, operation: 'no.such' }, { remember: false })).toBe('operation_unknown');
-    expect(swarm.code({ type: 'StartMission', plan: { tasks: [{ key: 'a', ...ask }] } }, { remember: false })).toBe('operation_unknown');
+    expect(swarm.code({ type: 'StartMission', plan: { tasks: [{ key: 'a', ...ask }] } }, { remember: false })).toBe(
+      'operation_unknown',
+    );
     expect(swarm.digest()).toBe(before);
-    expect(swarm.store.executeMany([swarm.envelope({ ...post, amountMicro: -1 })])).toMatchObject({ events: [], told: false });
+    expect(swarm.store.executeMany([swarm.envelope({ ...post, amountMicro: -1 })])).toMatchObject({
+      events: [],
+      told: false,
+    });
   });
 
   test('[SWARM-5] the commands of a batch are one transaction, each decided on what those before it did, each answered by itself', () => {
     const swarm = new StoreSwarm({ supplyMicro: 10 });
     const amounts = [6, 5, 4, 1];
-    const { executed, events } = swarm.store.executeMany(amounts.map((amountMicro) => swarm.envelope({ ...post, amountMicro })));
-    expect(executed.map(({ result }) => (result.ok ? 'ok' : result.error.code))).toEqual(['ok', 'credits_insufficient', 'ok', 'credits_insufficient']);
+    const { executed, events } = swarm.store.executeMany(
+      amounts.map((amountMicro) => swarm.envelope({ ...post, amountMicro })),
+    );
+    expect(executed.map(({ result }) => (result.ok ? 'ok' : result.error.code))).toEqual([
+      'ok',
+      'credits_insufficient',
+      'ok',
+      'credits_insufficient',
+    ]);
     expect(events.map(({ seq }) => seq)).toEqual([swarm.store.head().seq - 1, swarm.store.head().seq]);
     checkConsistent(swarm);
   });
@@ -172,24 +215,46 @@ describe('all or nothing', () => {
     const device = aStoredDevice(swarm);
     const fact = (body: object): [SwarmCommand, string] => {
       const { epoch, seq } = swarm.row('presence', device);
-      return [{ type: 'TakeFact', device, epoch, seq: seq + 1, body: body as never }, `fact/${device}/${epoch}/${seq + 1}`];
+      return [
+        { type: 'TakeFact', device, epoch, seq: seq + 1, body: body as never },
+        `fact/${device}/${epoch}/${seq + 1}`,
+      ];
     };
     const last = () => {
       const task = swarm.stored('task').at(-1);
       const attempt = task?.attempts.at(-1);
       return { task: task?.id ?? 'tsk_', attempt: attempt?.id ?? 'att_', fence: attempt?.n ?? 0 };
     };
-    yield [{ type: 'CreateWebhook', webhook: 'whk_1', url: 'https://a', events: ['*'], description: null, sealedSecret: 's' }];
+    yield [
+      {
+        type: 'CreateWebhook',
+        webhook: 'whk_1',
+        url: 'https://a',
+        events: ['*'],
+        description: null,
+        sealedSecret: 's',
+      },
+    ];
     yield [{ type: 'IssueKey', name: 'k', scopes: ['admin'] }];
     yield [post];
     yield [{ ...post, type: 'HoldTransfer', timeoutMs: 1_000 }];
     yield [{ type: 'OpenEnrollment' }];
     yield [ask];
     yield fact({ type: 'attempt.started', ...last() });
-    yield fact({ type: 'attempt.failed', ...last(), error: { code: 'x', message: '', retryable: true }, durationMs: 1 });
+    yield fact({
+      type: 'attempt.failed',
+      ...last(),
+      error: { code: 'x', message: '', retryable: true },
+      durationMs: 1,
+    });
     yield [ask];
     yield fact({ type: 'attempt.succeeded', ...last(), result: { long: 'x'.repeat(300) }, durationMs: 1 });
-    const tasks = ['a', 'b', 'c'].map((key, n) => ({ key, operation: 'text.summarize', input: n, after: n === 2 ? ['a', 'b'] : [] }));
+    const tasks = ['a', 'b', 'c'].map((key, n) => ({
+      key,
+      operation: 'text.summarize',
+      input: n,
+      after: n === 2 ? ['a', 'b'] : [],
+    }));
     yield [{ type: 'StartMission', plan: { tasks } }];
     yield [{ type: 'CancelMission', mission: swarm.stored('mission')[0]?.id ?? 'msn_' }];
     yield [{ type: 'ChangeDevice', device, desired: { a: 1 } }];
@@ -233,7 +298,9 @@ describe('all or nothing', () => {
     const swarm = new StoreSwarm();
     const before = swarm.digest();
     const broken = { type: 'NoSuchCommand' } as never;
-    expect(() => swarm.store.executeMany([swarm.envelope(post), swarm.envelope(broken), swarm.envelope(post)])).toThrow();
+    expect(() =>
+      swarm.store.executeMany([swarm.envelope(post), swarm.envelope(broken), swarm.envelope(post)]),
+    ).toThrow();
     expect(swarm.digest()).toBe(before);
     swarm.do(post);
     checkConsistent(swarm);
@@ -244,7 +311,13 @@ describe('all or nothing', () => {
       const swarm = new StoreSwarm({ supplyMicro: 1e6 });
       for (let n = 0; n < 40; n++) {
         swarm.now += 137;
-        swarm.execute(n % 3 === 0 ? { ...ask, operation: 'swarm.echo' } : n % 3 === 1 ? post : { ...post, type: 'HoldTransfer', timeoutMs: 500 });
+        swarm.execute(
+          n % 3 === 0
+            ? { ...ask, operation: 'swarm.echo' }
+            : n % 3 === 1
+              ? post
+              : { ...post, type: 'HoldTransfer', timeoutMs: 500 },
+        );
         if (evict) swarm.reopen();
         swarm.runDue();
         if (evict) swarm.reopen();
@@ -281,7 +354,12 @@ describe('facts', () => {
     const device = aStoredDevice(swarm);
     facts(swarm, device, [reported(1)], 2);
     const before = swarm.store.head();
-    expect(facts(swarm, device, [reported(9)], 2)).toEqual({ kind: 'committed', epoch: 1, seq: 2, refused: [{ seq: 2, code: 'fact_conflict' }] });
+    expect(facts(swarm, device, [reported(9)], 2)).toEqual({
+      kind: 'committed',
+      epoch: 1,
+      seq: 2,
+      refused: [{ seq: 2, code: 'fact_conflict' }],
+    });
     expect(swarm.store.head()).toEqual(before);
     expect(swarm.row('device', device).reported.version).toBe(1);
   });
@@ -295,7 +373,10 @@ describe('facts', () => {
     const gap = [2, 4].map((seq) => ({ seq, at: START, body: reported(1) as never }));
     expect(takeFacts({ device, epoch: 1, facts: gap }, deps)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
     expect(takeFacts({ device, epoch: 2, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'epoch_stale' });
-    expect(takeFacts({ device: 'dev_nothing', epoch: 1, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'device_unknown' });
+    expect(takeFacts({ device: 'dev_nothing', epoch: 1, facts: [] }, deps)).toEqual({
+      kind: 'refused',
+      code: 'device_unknown',
+    });
     expect(swarm.digest()).toBe(before);
     swarm.do({ type: 'RevokeDevice', device });
     expect(takeFacts({ device, epoch: 1, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'device_revoked' });
@@ -314,7 +395,10 @@ describe('facts', () => {
         { seq: 5, at: START, body: reported(2) as never },
       ],
     };
-    const answered = takeFacts(batch, { read: swarm.store.read, execute: (commands) => swarm.store.executeMany(commands).executed });
+    const answered = takeFacts(batch, {
+      read: swarm.store.read,
+      execute: (commands) => swarm.store.executeMany(commands).executed,
+    });
     expect(answered).toEqual({
       kind: 'committed',
       epoch: 1,
@@ -332,10 +416,22 @@ describe('facts', () => {
 describe('the books', () => {
   test('[LEDGER-11] books that do not add up are found when the swarm starts, and nothing is written from then on', () => {
     const plants = [
-      ['the sum of all accounts is not nought', `UPDATE account SET body = json_set(body, '$.postedMicro', 999) WHERE id = 'tenant'`],
-      ['what accounts hold is not what transfers hold', `UPDATE account SET body = json_set(body, '$.heldMicro', 7) WHERE id = 'tenant'`],
-      ['what accounts hold is not what transfers hold', `UPDATE transfer SET body = json_set(body, '$.state', 'voided') WHERE body ->> '$.state' = 'pending'`],
-      ['an account is below its bound', `UPDATE account SET body = json_set(body, '$.heldMicro', 20000) WHERE id = 'tenant'`],
+      [
+        'the sum of all accounts is not nought',
+        `UPDATE account SET body = json_set(body, '$.postedMicro', 999) WHERE id = 'tenant'`,
+      ],
+      [
+        'what accounts hold is not what transfers hold',
+        `UPDATE account SET body = json_set(body, '$.heldMicro', 7) WHERE id = 'tenant'`,
+      ],
+      [
+        'what accounts hold is not what transfers hold',
+        `UPDATE transfer SET body = json_set(body, '$.state', 'voided') WHERE body ->> '$.state' = 'pending'`,
+      ],
+      [
+        'an account is below its bound',
+        `UPDATE account SET body = json_set(body, '$.heldMicro', 20000) WHERE id = 'tenant'`,
+      ],
     ] as const;
     for (const [reason, plant] of plants) {
       const swarm = new StoreSwarm();
@@ -345,7 +441,8 @@ describe('the books', () => {
       swarm.reopen();
       expect(swarm.store.audit()).toBe(reason);
       const before = swarm.digest();
-      for (const command of [post, ask, { type: 'CloseCycle', cycle: 1 }] as const) expect(swarm.code(command)).toBe('swarm_halted');
+      for (const command of [post, ask, { type: 'CloseCycle', cycle: 1 }] as const)
+        expect(swarm.code(command)).toBe('swarm_halted');
       expect(swarm.digest()).toBe(before);
       // It does not forget.
       swarm.reopen();
@@ -367,7 +464,8 @@ describe('the books', () => {
 
   test('[LEDGER-11] what a decision does to the books is added up before it is kept', () => {
     const swarm = aSwarm({ supplyMicro: 100 });
-    const account = (id: string, postedMicro: number, heldMicro = 0) => ({ kind: 'account', id, row: { id, postedMicro, heldMicro } }) as const;
+    const account = (id: string, postedMicro: number, heldMicro = 0) =>
+      ({ kind: 'account', id, row: { id, postedMicro, heldMicro } }) as const;
     const pending = { ...swarm.all('transfer')[0], id: 'trf_1', state: 'pending', amountMicro: 30 } as never;
     const cases = [
       [null, [account('tenant', 90), account('team/a', 10)]],
@@ -376,10 +474,16 @@ describe('the books', () => {
       [/sum/, [account('tenant', 90), account('team/a', 11)]],
       [/hold/, [account('tenant', 100, 30)]],
       [/hold/, [{ kind: 'transfer', id: 'trf_1', row: pending }]],
-      [/bound/, [account('tenant', 100, 101), { kind: 'transfer', id: 'trf_1', row: { ...(pending as object), amountMicro: 101 } as never }]],
+      [
+        /bound/,
+        [
+          account('tenant', 100, 101),
+          { kind: 'transfer', id: 'trf_1', row: { ...(pending as object), amountMicro: 101 } as never },
+        ],
+      ],
     ] as const;
     for (const [why, rows] of cases) {
-      const moment = { at: START, actor: SYSTEM, ids: { next: () => '' as never }, commandId: '', trace: null };
+      const moment = { at: START, actor: SYSTEM, ids: idSource(START, entropyOf(0)), commandId: '', trace: null };
       const draft = openDraft(swarm.read, moment);
       for (const row of rows) (draft.rows as Map<string, unknown>).set(`${row.kind}/${row.id}`, row);
       const guard = new LedgerGuard();

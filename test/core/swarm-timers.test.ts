@@ -1,12 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../core/assert.ts';
-import { breakerAlarmsMax, breakerRowsWrittenMax, breakerWindowMs, timersPerAlarm, timerTriesMax } from '../../core/limits.ts';
+import {
+  breakerAlarmsMax,
+  breakerRowsWrittenMax,
+  breakerWindowMs,
+  timersPerAlarm,
+  timerTriesMax,
+} from '../../core/limits.ts';
 import type { Execute } from '../../core/swarm/service.ts';
 import { createBreaker } from '../../durable-objects/breaker.ts';
 import { nextTimer, runTimers } from '../../durable-objects/swarm/timers.ts';
 import { StoreSwarm } from './store-swarm.ts';
 
-const hold = { type: 'HoldTransfer', debit: 'tenant', credit: 'team/a', amountMicro: 1, reference: '', timeoutMs: 5_000 } as const;
+const hold = {
+  type: 'HoldTransfer',
+  debit: 'tenant',
+  credit: 'team/a',
+  amountMicro: 1,
+  reference: '',
+  timeoutMs: 5_000,
+} as const;
 
 function plant(swarm: StoreSwarm, key: string, due: number, command: object): void {
   swarm.sql.run('INSERT INTO timer (key, due, command) VALUES (?, ?, ?)', key, due, JSON.stringify(command));
@@ -33,15 +46,19 @@ describe('timers', () => {
     swarm.now = due;
     swarm.runDue();
     expect(swarm.row('swarm', 'self').cycle).toBe(2);
-    expect(swarm.timers()).toMatchObject([{ key: 'cycle', due: due + (due - swarm.row('swarm', 'self').createdAt), tries: 0 }]);
+    expect(swarm.timers()).toMatchObject([
+      { key: 'cycle', due: due + (due - swarm.row('swarm', 'self').createdAt), tries: 0 },
+    ]);
   });
 
   test('[SWARM-7] they run in the order of their times, so many in one alarm, and the rest in the next', () => {
     const swarm = new StoreSwarm();
-    for (let n = timersPerAlarm + 20; n > 0; n--) plant(swarm, `t/${String(n).padStart(3, '0')}`, swarm.now + n, { type: 'RetryTask', task: 'tsk_none' });
+    for (let n = timersPerAlarm + 20; n > 0; n--)
+      plant(swarm, `t/${String(n).padStart(3, '0')}`, swarm.now + n, { type: 'RetryTask', task: 'tsk_none' });
     swarm.now += 1_000;
     const ran: string[] = [];
-    const run = () => runTimers({ sql: swarm.sql, now: () => swarm.now, execute: ({ id }) => ran.push(id.split('/')[2] ?? '') });
+    const run = () =>
+      runTimers({ sql: swarm.sql, now: () => swarm.now, execute: ({ id }) => ran.push(id.split('/')[2] ?? '') });
     run();
     expect(ran).toHaveLength(timersPerAlarm);
     run();
@@ -63,7 +80,9 @@ describe('timers', () => {
     expect(due).toHaveLength(timerTriesMax);
     expect(due.slice(1).map((at, n) => at - (due[n] ?? 0))).toEqual([10_000, 20_000]);
     const parked = swarm.journal().filter(({ type }) => type === 'starling.timer.parked');
-    expect(parked).toMatchObject([{ subject: 'timer/broken', data: { timer: 'broken', command: 'NoSuchCommand', tries: timerTriesMax } }]);
+    expect(parked).toMatchObject([
+      { subject: 'timer/broken', data: { timer: 'broken', command: 'NoSuchCommand', tries: timerTriesMax } },
+    ]);
     // It held nothing up, and afterwards nothing is written any more.
     expect(swarm.row('transfer', held).state).toBe('expired');
     const before = swarm.digest();

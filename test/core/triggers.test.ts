@@ -42,8 +42,15 @@ describe('a trigger', () => {
     const { result, types, events } = swarm.when(fire(trigger, push), { trace: 'trace-1' });
     expect(types).toEqual(['task.requested', 'transfer.held', 'task.leased', 'trigger.fired']);
     const task = swarm.row('task', result.ok ? result.value : '');
-    expect(task).toMatchObject({ state: 'leased', input: { text: 'mend the door' }, origin: `trigger/${trigger}`, trace: 'trace-1' });
-    expect(events.at(-1)).toMatchObject({ body: { trigger, delivery: 'dlv-1', eventType: 'push', started: task.id as TaskId } });
+    expect(task).toMatchObject({
+      state: 'leased',
+      input: { text: 'mend the door' },
+      origin: `trigger/${trigger}`,
+      trace: 'trace-1',
+    });
+    expect(events.at(-1)).toMatchObject({
+      body: { trigger, delivery: 'dlv-1', eventType: 'push', started: task.id as TaskId },
+    });
     expect(swarm.row('trigger', trigger)).toMatchObject({ fired: 1, lastFiredAt: swarm.at });
   });
 
@@ -53,7 +60,10 @@ describe('a trigger', () => {
     const plan = { tasks: [{ key: 'a', operation: 'text.summarize', input: { text: '{{/head/message}}' } }] };
     const trigger = aTrigger(swarm, { task: null, mission: { plan } });
     const { result } = swarm.when(fire(trigger, push));
-    expect(swarm.row('mission', result.ok ? result.value : '')).toMatchObject({ name: 'on push', origin: `trigger/${trigger}` });
+    expect(swarm.row('mission', result.ok ? result.value : '')).toMatchObject({
+      name: 'on push',
+      origin: `trigger/${trigger}`,
+    });
     expect(swarm.all('task')).toMatchObject([{ input: { text: 'mend the door' }, key: 'a' }]);
   });
 
@@ -61,9 +71,19 @@ describe('a trigger', () => {
     const swarm = aSwarm();
     aDevice(swarm);
     const trigger = aTrigger(swarm, { events: ['pull_request.opened', 'release.*'] });
-    for (const [payload, type] of [[push, 'push'], [{ ...push, action: 'closed' }, 'pull_request'], [push, null]] as const)
-      expect(swarm.when(fire(trigger, payload, type))).toMatchObject({ result: { ok: true, value: trigger }, events: [] });
-    for (const [payload, type] of [[{ ...push, action: 'opened' }, 'pull_request'], [push, 'release.made']] as const)
+    for (const [payload, type] of [
+      [push, 'push'],
+      [{ ...push, action: 'closed' }, 'pull_request'],
+      [push, null],
+    ] as const)
+      expect(swarm.when(fire(trigger, payload, type))).toMatchObject({
+        result: { ok: true, value: trigger },
+        events: [],
+      });
+    for (const [payload, type] of [
+      [{ ...push, action: 'opened' }, 'pull_request'],
+      [push, 'release.made'],
+    ] as const)
       expect(swarm.when(fire(trigger, payload, type)).types).toContain('trigger.fired');
   });
 
@@ -75,7 +95,9 @@ describe('a trigger', () => {
     expect(swarm.refusal(fire(trigger, { other: 1 }))).toBe('mapping_failed');
     const plan = { tasks: [{ key: 'a', operation: 'Not A Name', input: null }] };
     const broken = aTrigger(swarm, { task: null, mission: { plan } });
-    expect(swarm.when(fire(broken, push)).result).toMatchObject({ error: { code: 'mapping_failed', pointer: '/tasks/0/operation' } });
+    expect(swarm.when(fire(broken, push)).result).toMatchObject({
+      error: { code: 'mapping_failed', pointer: '/tasks/0/operation' },
+    });
     expect(swarm.refusal(fire(trigger, push))).toBeNull();
     expect(swarm.refusal(fire(trigger, push))).toBe('credits_insufficient');
     expect(swarm.row('trigger', trigger).fired).toBe(1);

@@ -12,7 +12,15 @@ type Create = Extract<WebhookCommand, { type: 'CreateWebhook' }>;
 
 function create(webhook: Partial<Create> = {}): Create {
   const id = newId('whk', START, entropyOf(++count));
-  return { type: 'CreateWebhook', webhook: id, url: 'https://a.example', events: ['task.*'], description: null, sealedSecret: `sealed ${count}`, ...webhook };
+  return {
+    type: 'CreateWebhook',
+    webhook: id,
+    url: 'https://a.example',
+    events: ['task.*'],
+    description: null,
+    sealedSecret: `sealed ${count}`,
+    ...webhook,
+  };
 }
 
 function aWebhook(swarm: MemorySwarm, webhook: Partial<Create> = {}): WebhookId {
@@ -27,7 +35,12 @@ function aDelivery(swarm: MemorySwarm): DeliveryId {
   return swarm.all('delivery').at(-1)?.id as DeliveryId;
 }
 
-function record(swarm: MemorySwarm, delivery: DeliveryId, outcome: SendOutcome, attempt = swarm.row('delivery', delivery).attempts + 1): Outcome {
+function record(
+  swarm: MemorySwarm,
+  delivery: DeliveryId,
+  outcome: SendOutcome,
+  attempt = swarm.row('delivery', delivery).attempts + 1,
+): Outcome {
   return swarm.when({ type: 'RecordDelivery', delivery, attempt, outcome, entropy: 0.5 }, { actor: SYSTEM });
 }
 
@@ -35,7 +48,10 @@ describe('deliveries', () => {
   test('[WEBHOOK-1] every event that a webhook wants becomes one delivery of it, in the decision that says the event', () => {
     const swarm = aSwarm();
     aDevice(swarm);
-    const [all, leases] = [aWebhook(swarm, { events: ['*'] }), aWebhook(swarm, { events: ['task.leased', 'task.succeeded'] })];
+    const [all, leases] = [
+      aWebhook(swarm, { events: ['*'] }),
+      aWebhook(swarm, { events: ['task.leased', 'task.succeeded'] }),
+    ];
     const before = swarm.events.length;
     const { events, effects } = swarm.when({ type: 'RequestTask', operation: 'text.summarize', input: 1 });
     const queued = events.flatMap((event) => (event.type === 'delivery.queued' ? [event.body] : []));
@@ -66,7 +82,12 @@ describe('deliveries', () => {
     const delivery = aDelivery(swarm);
     expect(swarm.row('delivery', delivery)).toMatchObject({ state: 'sending', attempts: 0 });
     record(swarm, delivery, { outcome: 'delivered', status: 204 });
-    expect(swarm.row('delivery', delivery)).toMatchObject({ state: 'delivered', attempts: 1, lastStatus: 204, lastError: null });
+    expect(swarm.row('delivery', delivery)).toMatchObject({
+      state: 'delivered',
+      attempts: 1,
+      lastStatus: 204,
+      lastError: null,
+    });
   });
 
   test('[WEBHOOK-3] one that failed is tried again on the schedule, a bounded number of times', () => {
@@ -81,7 +102,11 @@ describe('deliveries', () => {
     }
     expect(swarm.at - START).toBe((75 * 3_600 + 35 * 60 + 5) * 1_000);
     record(swarm, delivery, { outcome: 'retry', status: 500 });
-    expect(swarm.row('delivery', delivery)).toMatchObject({ state: 'given_up', attempts: deliveryAttemptsMax, nextAt: null });
+    expect(swarm.row('delivery', delivery)).toMatchObject({
+      state: 'given_up',
+      attempts: deliveryAttemptsMax,
+      nextAt: null,
+    });
   });
 
   test('[WEBHOOK-3] a receiver that is gone disables its webhook, one that is refused does not', () => {
@@ -124,7 +149,13 @@ describe('deliveries', () => {
     record(swarm, delivery, { outcome: 'delivered' });
     const { webhook, seq } = swarm.row('delivery', delivery);
     const again = swarm.do({ type: 'ReplayDelivery', webhook, delivery });
-    expect(swarm.row('delivery', again)).toMatchObject({ webhook, seq, replayOf: delivery, state: 'sending', attempts: 0 });
+    expect(swarm.row('delivery', again)).toMatchObject({
+      webhook,
+      seq,
+      replayOf: delivery,
+      state: 'sending',
+      attempts: 0,
+    });
     const other = aWebhook(swarm);
     expect(swarm.refusal({ type: 'ReplayDelivery', webhook: other, delivery })).toBe('delivery_not_found');
     swarm.do({ type: 'DeleteWebhook', webhook });
@@ -136,18 +167,32 @@ describe('webhooks', () => {
   test('[WEBHOOK-7] after a rotation the old secret signs as well until its grace ends, and at most four are kept', () => {
     const swarm = aSwarm();
     const webhook = aWebhook(swarm, { sealedSecret: 's0' });
-    const secrets = () => swarm.row('webhook', webhook).sealedSecrets.map(({ sealed, validUntil }) => [sealed, validUntil]);
+    const secrets = () =>
+      swarm.row('webhook', webhook).sealedSecrets.map(({ sealed, validUntil }) => [sealed, validUntil]);
     swarm.do({ type: 'RotateWebhook', webhook, sealedSecret: 's1', graceMs: 1_000 });
-    expect(secrets()).toEqual([['s1', null], ['s0', START + 1_000]]);
+    expect(secrets()).toEqual([
+      ['s1', null],
+      ['s0', START + 1_000],
+    ]);
     swarm.at += 1_000;
     swarm.do({ type: 'RotateWebhook', webhook, sealedSecret: 's2', graceMs: 9_000 });
-    expect(secrets()).toEqual([['s2', null], ['s1', START + 10_000]]);
+    expect(secrets()).toEqual([
+      ['s2', null],
+      ['s1', START + 10_000],
+    ]);
     // A shorter grace later is not made longer by an earlier one.
     swarm.do({ type: 'RotateWebhook', webhook, sealedSecret: 's3', graceMs: 500 });
-    expect(secrets()).toEqual([['s3', null], ['s2', START + 1_500], ['s1', START + 1_500]]);
-    for (const sealedSecret of ['s4', 's5', 's6']) swarm.do({ type: 'RotateWebhook', webhook, sealedSecret, graceMs: 9_000 });
+    expect(secrets()).toEqual([
+      ['s3', null],
+      ['s2', START + 1_500],
+      ['s1', START + 1_500],
+    ]);
+    for (const sealedSecret of ['s4', 's5', 's6'])
+      swarm.do({ type: 'RotateWebhook', webhook, sealedSecret, graceMs: 9_000 });
     expect(secrets()).toHaveLength(4);
-    expect(swarm.refusal({ type: 'RotateWebhook', webhook, sealedSecret: 'x', graceMs: keyGraceMsMax + 1 })).toBe('limit_reached');
+    expect(swarm.refusal({ type: 'RotateWebhook', webhook, sealedSecret: 'x', graceMs: keyGraceMsMax + 1 })).toBe(
+      'limit_reached',
+    );
   });
 
   test('[WEBHOOK-8] at most so many are active: making one and enabling one are refused beyond', () => {
@@ -178,7 +223,11 @@ describe('webhooks', () => {
   test('[SWARM-16] the largest mission ends in one decision, though every webhook wants to hear of each step', () => {
     const swarm = aSwarm({ supplyMicro: 1e9 });
     aDevice(swarm, { parallel: 64 });
-    const tasks = Array.from({ length: planTasksMax }, (_, n) => ({ key: `k${n}`, operation: 'text.summarize', input: n }));
+    const tasks = Array.from({ length: planTasksMax }, (_, n) => ({
+      key: `k${n}`,
+      operation: 'text.summarize',
+      input: n,
+    }));
     const mission = swarm.do({ type: 'StartMission', plan: { tasks } });
     for (let n = 0; n < webhooksMax; n++) aWebhook(swarm, { events: ['*'] });
     const { result, events } = swarm.when({ type: 'CancelTask', task: swarm.all('task')[0]?.id as TaskId });

@@ -15,8 +15,8 @@ import {
   aDevice,
   anAttempt,
   anOffer,
-  attemptOf,
   aTask,
+  attemptOf,
   connect,
   fail,
   reports,
@@ -34,7 +34,11 @@ describe('asking', () => {
     const device = aDevice(swarm);
     const { types, view, effects } = swarm.when(ask);
     expect(types).toEqual(['task.requested', 'transfer.held', 'task.leased']);
-    expect(view).toMatchObject({ state: 'leased', cost: { heldMicro: 100, settledMicro: 0 }, attempts: [{ executor: device }] });
+    expect(view).toMatchObject({
+      state: 'leased',
+      cost: { heldMicro: 100, settledMicro: 0 },
+      attempts: [{ executor: device }],
+    });
     expect(swarm.row('account', TENANT_ACCOUNT).heldMicro).toBe(100);
     expect(effects.map(({ kind }) => kind)).toEqual(['timer', 'timer', 'order']);
     expect(effects.at(-1)).toMatchObject({
@@ -80,7 +84,9 @@ describe('asking', () => {
     const swarm = aSwarm({ supplyMicro: 1e9 });
     aDevice(swarm);
     const { count } = swarm.read;
-    Object.assign(swarm.read, { count: (what: Parameters<typeof count>[0]) => (what === 'openTasks' ? tasksOpenMax - 1 : count(what)) });
+    Object.assign(swarm.read, {
+      count: (what: Parameters<typeof count>[0]) => (what === 'openTasks' ? tasksOpenMax - 1 : count(what)),
+    });
     expect(swarm.refusal(ask)).toBeNull();
     Object.assign(swarm.read, { count: () => tasksOpenMax });
     expect(swarm.when(ask).result).toEqual({
@@ -291,7 +297,14 @@ describe('an attempt', () => {
     const other = aDevice(swarm, { operations: [] });
     const task = request(swarm);
     const { id: attempt, n: fence } = attemptOf(swarm, task);
-    const report = { type: 'ReportAttempt', executor: device, task, attempt, fence, report: { type: 'attempt.started' } } as const;
+    const report = {
+      type: 'ReportAttempt',
+      executor: device,
+      task,
+      attempt,
+      fence,
+      report: { type: 'attempt.started' },
+    } as const;
     const wrong = [
       { fence: 0 },
       { fence: 2 },
@@ -337,14 +350,19 @@ describe('an attempt', () => {
   });
 
   test('[WORK-9] at its deadline a task is expired, whichever of its timers comes first', () => {
-    for (const order of [['lease', 'task'], ['task', 'lease']] as const) {
+    for (const order of [
+      ['lease', 'task'],
+      ['task', 'lease'],
+    ] as const) {
       const swarm = aSwarm({ supplyMicro: 1_000 });
       const device = aDevice(swarm);
       const task = request(swarm, { deadline: swarm.at + 20_000 });
       const { id: attempt } = attemptOf(swarm, task);
       swarm.at += 20_000;
       for (const timer of order)
-        swarm.when(timer === 'lease' ? { type: 'ExpireLease', task, attempt } : { type: 'ExpireTask', task }, { actor: SYSTEM });
+        swarm.when(timer === 'lease' ? { type: 'ExpireLease', task, attempt } : { type: 'ExpireTask', task }, {
+          actor: SYSTEM,
+        });
       expect(swarm.row('task', task)).toMatchObject({ state: 'expired', attempts: [{ state: 'cancelled' }] });
       expect(swarm.row('account', TENANT_ACCOUNT)).toMatchObject({ postedMicro: 1_000, heldMicro: 0 });
       expect(swarm.row('presence', device).busy).toBe(0);
@@ -386,7 +404,10 @@ describe('an attempt', () => {
     succeed(swarm, large, 'x'.repeat(taskResultBytesMax - 1));
     expect(swarm.row('task', fits).state).toBe('succeeded');
     for (const id of [bytes, large])
-      expect(swarm.row('task', id)).toMatchObject({ state: 'failed', error: { code: 'result_too_large', retryable: false } });
+      expect(swarm.row('task', id)).toMatchObject({
+        state: 'failed',
+        error: { code: 'result_too_large', retryable: false },
+      });
     expect(swarm.available(TENANT_ACCOUNT)).toBe(900);
   });
 });
@@ -399,10 +420,16 @@ describe('cancelling', () => {
     const { types, effects } = swarm.when({ type: 'CancelTask', task });
     expect(types).toEqual(['attempt.cancelled', 'transfer.voided', 'task.cancelled', 'transfer.held', 'task.leased']);
     expect(effects).toContainEqual(
-      expect.objectContaining({ kind: 'order', device, order: expect.objectContaining({ body: expect.objectContaining({ type: 'cancel', task }) }) }),
+      expect.objectContaining({
+        kind: 'order',
+        device,
+        order: expect.objectContaining({ body: expect.objectContaining({ type: 'cancel', task }) }),
+      }),
     );
     expect(swarm.row('task', next).state).toBe('leased');
-    expect(says(swarm, device, { type: 'attempt.started', task, attempt: attemptOf(swarm, task).id, fence: 1 }).types).toEqual(['fact.set_aside']);
+    expect(
+      says(swarm, device, { type: 'attempt.started', task, attempt: attemptOf(swarm, task).id, fence: 1 }).types,
+    ).toEqual(['fact.set_aside']);
   });
 
   test('[WORK-11] a task that has ended stays as it ended', () => {
