@@ -56,8 +56,9 @@ function keepRunning(root: string, deviceHome: string, say: (text: string) => vo
     const program = join(root, 'edge-node', 'bin', 'starling.mjs');
     // What it says is kept beside its data; each start begins anew.
     const log = openSync(join(deviceHome, 'device.log'), 'w', 0o600);
-    child = spawn(process.execPath, [program, 'device', 'run', '--home', deviceHome], {
-      stdio: ['ignore', 'ignore', log],
+    child = spawn(process.execPath, [program, 'device', 'run', '--tethered', '--home', deviceHome], {
+      // It ends with this process, however that ends: the other end of its standard input is here.
+      stdio: ['pipe', 'ignore', log],
     });
     closeSync(log);
     child.once('exit', (code) => {

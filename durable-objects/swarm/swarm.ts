@@ -25,7 +25,7 @@ import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed, NewSwarm, Query, SwarmService, WebhookSenderPort } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { isOpen } from '../../core/work/state.ts';
-import spine from '../../migrations/swarm/0001-spine.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
 import { migrate } from '../migrate.ts';
 import { durableSql, first, type Sql } from '../sql-port.ts';
@@ -64,7 +64,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
     this.#sql = durableSql(ctx.storage);
-    migrate(this.#sql, [spine]);
+    migrate(this.#sql, swarmMigrations);
     this.#store = openSwarmStore(this.#sql, { now: () => Date.now(), entropy: (n) => randomBytes(n) });
     this.#breaker = createBreaker(this.#sql, () => Date.now());
     this.#followers = createFollowers({

@@ -1,6 +1,6 @@
-// The squad's migrations in order, append-only.
+// The squad's migrations in order.
 
-import type { Migration } from '../../durable-objects/migrate.ts';
 import { spine } from './0001-spine.ts';
 
-export const squadMigrations: readonly Migration[] = [spine];
+/** Append only. `id` sorts. */
+export const squadMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine];

@@ -1,7 +1,7 @@
 // The tables of a swarm object. Each aggregate's row is canonical JSON under its id; what is searched by is generated from it,
 // so that a row and its index can never differ.
 
-export default {
+export const spine = {
   id: '0001-spine',
   sql: `
 CREATE TABLE journal (

@@ -17,7 +17,7 @@ import { runInside } from '../../durable-objects/swarm/effects.ts';
 import { answer } from '../../durable-objects/swarm/queries.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { openSwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import spine from '../../migrations/swarm/0001-spine.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 
 export interface TestSwarm extends SwarmService {
   /** Every command that came in, in order. */
@@ -35,7 +35,7 @@ export function aSwarm(
   clock: { now: number },
 ): TestSwarm {
   const sql = nodeSql(new DatabaseSync(':memory:'));
-  migrate(sql, [spine]);
+  migrate(sql, swarmMigrations);
   const store = openSwarmStore(sql, { now: () => clock.now, entropy: (n) => randomBytes(n) });
   const pair = newSigningKey();
   const momentOf = (actor: Actor) => ({

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { durableSql, type Sql } from '../../durable-objects/sql-port.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import spine from '../../migrations/swarm/0001-spine.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 
 /** What both can do. */
 interface Ledger {
@@ -53,7 +53,7 @@ export class StarlingLedger extends DurableObject implements Ledger {
   #open(): SwarmStore {
     if (this.#store) return this.#store;
     const sql = durableSql(this.ctx.storage);
-    migrate(sql, [spine]);
+    migrate(sql, swarmMigrations);
     this.#store = openSwarmStore(sql, { now: () => Date.now(), entropy: (n) => randomBytes(n) });
     this.#store.executeMany([
       {
@@ -103,7 +103,7 @@ export class BareLedger extends DurableObject implements Ledger {
   #open(): Sql {
     if (this.#sql) return this.#sql;
     const sql = durableSql(this.ctx.storage);
-    migrate(sql, [spine]);
+    migrate(sql, swarmMigrations);
     this.#sql = sql;
     return sql;
   }

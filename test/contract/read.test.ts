@@ -7,7 +7,7 @@ import { migrate } from '../../durable-objects/migrate.ts';
 import { nodeSql } from '../../durable-objects/node-sql.ts';
 import type { Sql } from '../../durable-objects/sql-port.ts';
 import { openSwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import spine from '../../migrations/swarm/0001-spine.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { aTask } from '../core/builders.ts';
 import { memoryRead } from '../core/memory-read.ts';
 import { entropyOf, START } from '../core/memory-swarm.ts';
@@ -15,7 +15,7 @@ import { readContract } from './read.contract.ts';
 
 function tablesOf(rows: RowMap): Sql {
   const sql = nodeSql(new DatabaseSync(':memory:'));
-  migrate(sql, [spine]);
+  migrate(sql, swarmMigrations);
   sql.transaction(() => {
     for (const [key, row] of rows) {
       const slash = key.indexOf('/');

@@ -18,7 +18,7 @@ import { answer } from '../../durable-objects/swarm/queries.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import { runTimers } from '../../durable-objects/swarm/timers.ts';
-import spine from '../../migrations/swarm/0001-spine.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { createSwarm, entropyOf, OWNER, START, type SwarmOptions, SYSTEM } from './memory-swarm.ts';
 
 export interface StoreOptions extends SwarmOptions {
@@ -45,7 +45,7 @@ export class StoreSwarm {
 
   constructor({ around = (sql) => sql, ...options }: StoreOptions = {}) {
     this.sql = nodeSql(new DatabaseSync(':memory:'));
-    migrate(this.sql, [spine]);
+    migrate(this.sql, swarmMigrations);
     this.#outer = around(this.sql);
     this.store = this.#open();
     const created = this.execute({ ...createSwarm(options), publicKey: this.keys.publicKey } as SwarmCommand);

@@ -12,6 +12,8 @@ import { Delivery, NewWebhook, Replay, Rotation, Webhook, WebhookWithSecret } fr
 import { graceSecondsDefault } from './keys.ts';
 
 const id = idParam('whk', 'webhook_not_found');
+/** Where a delivery is named too, the delivery is what is missing. */
+const ofDelivery = idParam('whk', 'delivery_not_found');
 
 export const webhookRoutes: readonly Route[] = [
   route({
@@ -162,7 +164,7 @@ export const webhookRoutes: readonly Route[] = [
     tag: 'Webhooks',
     summary: 'Send the event of a delivery again',
     scope: 'webhooks:write',
-    params: { id },
+    params: { id: ofDelivery },
     body: Replay,
     answers: { 202: { description: 'A new delivery of the same event.', body: Delivery } },
     refuses: ['delivery_not_found', 'webhook_not_active'],

@@ -1,0 +1,6 @@
+// The swarm's migrations in order.
+
+import { spine } from './0001-spine.ts';
+
+/** Append only. `id` sorts. */
+export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine];
