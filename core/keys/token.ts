@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Result } from '../result.ts';
 import { err, ok } from '../result.ts';
-import { idOf } from '../wire/common.ts';
+import { idOf } from '../wire/terms.ts';
 import { SCOPES } from './scopes.ts';
 
 /** Longest token that is looked at. */

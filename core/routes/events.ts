@@ -1,6 +1,6 @@
 // What can happen to a route.
 
-import type { PrivacyClass } from '../wire/common.ts';
+import type { PrivacyClass } from '../wire/terms.ts';
 import type { ExecutorId } from '../work/state.ts';
 
 export type RouteEvent =

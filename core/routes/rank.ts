@@ -2,7 +2,7 @@
 // (price, latency, success). The winner and its fallbacks are the FIB entry in force for that request.
 
 import { attemptsMax } from '../limits.ts';
-import { PRIVACY_CLASSES, type PrivacyClass } from '../wire/common.ts';
+import { PRIVACY_CLASSES, type PrivacyClass } from '../wire/terms.ts';
 import type { Requirements } from '../work/state.ts';
 import type { Route } from './state.ts';
 

@@ -1,6 +1,6 @@
 // A route: one executor that can do one operation, at a price, with what was measured of it. All routes together are the RIB.
 
-import type { PrivacyClass } from '../wire/common.ts';
+import type { PrivacyClass } from '../wire/terms.ts';
 import type { ExecutorId } from '../work/state.ts';
 
 export interface Route {

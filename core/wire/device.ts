@@ -10,7 +10,7 @@ import {
   operationsPerDeviceMax,
   ordersInFlightMax,
 } from '../limits.ts';
-import { amountMicro, idOf, json, operationName, PRIVACY_CLASSES } from './common.ts';
+import { amountMicro, idOf, json, operationName, PRIVACY_CLASSES } from './terms.ts';
 
 export const SUBPROTOCOL = 'starling.v1';
 

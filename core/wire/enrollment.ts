@@ -1,7 +1,7 @@
 // Enrolment: a token made by a member becomes a device's lasting credential, once.
 
 import { z } from 'zod';
-import { idOf } from './common.ts';
+import { idOf } from './terms.ts';
 
 /** POST /v1/devices/enrollments */
 export const createEnrollment = z.strictObject({

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { planTasksMax } from '../limits.ts';
 import { MISSION_STATES } from '../missions/state.ts';
 import { TASK_STATES } from '../work/state.ts';
-import { amountMicro, idOf, json, operationName, time } from './common.ts';
 import { requirements } from './tasks.ts';
+import { amountMicro, idOf, json, operationName, time } from './terms.ts';
 
 const planKey = z
   .string()

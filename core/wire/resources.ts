@@ -6,8 +6,8 @@ import { SCOPES } from '../keys/scopes.ts';
 import { TRANSFER_STATES } from '../ledger/state.ts';
 import { transferTimeoutMsMax } from '../limits.ts';
 import { DELIVERY_STATES } from '../webhooks/state.ts';
-import { amountMicro, idOf, json, PRIVACY_CLASSES, time } from './common.ts';
 import { deviceDescription } from './device.ts';
+import { amountMicro, idOf, json, PRIVACY_CLASSES, time } from './terms.ts';
 import { missionTemplate, TRIGGER_PRESETS, taskTemplate } from './triggers.ts';
 
 const jsonObject = z.record(z.string(), json);

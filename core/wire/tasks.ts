@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { ATTEMPT_STATES, TASK_STATES } from '../work/state.ts';
-import { amountMicro, EXECUTOR_KINDS, idOf, json, operationName, PRIVACY_CLASSES, time } from './common.ts';
+import { amountMicro, EXECUTOR_KINDS, idOf, json, operationName, PRIVACY_CLASSES, time } from './terms.ts';
 
 export const requirements = z.strictObject({
   privacy: z.enum(PRIVACY_CLASSES).optional(),

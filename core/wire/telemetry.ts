@@ -2,7 +2,7 @@
 // as it came; only the consumer at the queue's end parses it.
 
 import { z } from 'zod';
-import { idOf } from './common.ts';
+import { idOf } from './terms.ts';
 
 /** Records of one batch. */
 export const telemetryRecordsMax = 1_000;

@@ -4,8 +4,8 @@
 import { z } from 'zod';
 import type { Json } from '../json.ts';
 import { checkMapping } from '../triggers/mapping.ts';
-import { json } from './common.ts';
 import { createTask } from './tasks.ts';
+import { json } from './terms.ts';
 import { eventPatternsMax, wantsEvent } from './webhooks.ts';
 
 /** Senders whose signatures Starling knows; `generic` is any HMAC over the body, described by the tenant. */

@@ -2,8 +2,8 @@
 
 import type { AttemptId, DeviceId, MissionId, TaskId, TransferId } from '../ids.ts';
 import type { Json } from '../json.ts';
-import type { ExecutorKind, PrivacyClass } from '../wire/common.ts';
 import type { Failure } from '../wire/device.ts';
+import type { ExecutorKind, PrivacyClass } from '../wire/terms.ts';
 
 export const TASK_STATES = [
   'waiting',

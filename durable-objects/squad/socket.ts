@@ -2,7 +2,7 @@
 // keeps beside it while the object is away.
 
 import { z } from 'zod';
-import { idOf } from '../../core/wire/common.ts';
+import { idOf } from '../../core/wire/terms.ts';
 import { CLOSE_CODES, type CloseReason, type SquadFrame } from '../../core/wire/device.ts';
 import type { Problem } from './problems.ts';
 

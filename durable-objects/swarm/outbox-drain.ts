@@ -7,6 +7,13 @@ import { first, type Sql } from '../sql-port.ts';
 
 type Carried = Exclude<Effect, { kind: 'timer' | 'no-timer' }>;
 
+/** Each lane is drained by itself: a receiver of webhooks that does not answer must not keep orders from devices. */
+const LANES = { orders: ['order', 'expel'], own: ['run'], deliveries: ['send'] } as const satisfies Record<
+  string,
+  readonly Carried['kind'][]
+>;
+export type Lane = keyof typeof LANES;
+
 export interface DrainDeps {
   readonly sql: Sql;
   now(): number;
@@ -31,18 +38,35 @@ const sendsAtOnce = 6;
 const retryMsMin = 1_000;
 const retryMsMax = 300_000;
 
-/** Carries what is due once around. Answers whether there may be more that is due already. */
-export async function drain(deps: DrainDeps): Promise<boolean> {
+/** Carries what is due in a lane once around. */
+export async function drain(lane: Lane, deps: DrainDeps): Promise<void> {
   const { sql } = deps;
   const rows = sql
     .all<OutboxRow>(
-      'SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ? ORDER BY id LIMIT ?',
+      `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ?
+       AND effect ->> '$.kind' IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`,
       deps.now(),
+      JSON.stringify(LANES[lane]),
       outboxPerDrain,
     )
     .map((row) => ({ ...row, effect: JSON.parse(row.effect) as Carried })); // written by the store from an effect
-  await Promise.all([toSquads(rows, deps), runAll(rows, deps), sendAll(rows, deps)]);
-  return rows.length === outboxPerDrain;
+  if (lane === 'orders') await toSquads(rows, deps);
+  else if (lane === 'own') await runAll(rows, deps);
+  else await sendAll(rows, deps);
+}
+
+/** The lanes in which something is due. */
+export function lanesDue(sql: Sql, now: number): readonly Lane[] {
+  const kinds = new Set(
+    sql
+      .all<{ kind: string }>(
+        `SELECT DISTINCT effect ->> '$.kind' AS kind FROM outbox WHERE parked = 0 AND due <= ?`,
+        now,
+      )
+      .map(({ kind }) => kind),
+  );
+  const lanes = Object.keys(LANES) as Lane[]; // its own keys
+  return lanes.filter((lane) => LANES[lane].some((kind) => kinds.has(kind)));
 }
 
 /** When the next row is due, or null. */

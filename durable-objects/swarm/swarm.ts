@@ -32,7 +32,7 @@ import { durableSql, first, type Sql } from '../sql-port.ts';
 import { runInside, sendDelivery } from './effects.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
-import { drain, nextInOutbox } from './outbox-drain.ts';
+import { type DrainDeps, drain, type Lane, lanesDue, nextInOutbox } from './outbox-drain.ts';
 import { answer } from './queries.ts';
 import { newSigningKey } from './signing-key.ts';
 import { openSwarmStore, type SwarmStore } from './swarm-store.ts';
@@ -59,7 +59,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #breaker: Breaker;
   readonly #followers: Followers;
   #alarmAt: number | null = null;
-  #draining = false;
+  /** Lanes of the outbox that are under way. */
+  readonly #draining = new Set<Lane>();
 
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
@@ -186,7 +187,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       return;
     }
     runTimers({ sql: this.#sql, now: () => Date.now(), execute: (command) => this.#must(command) });
-    await this.#drain();
+    // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
+    this.#drain();
     this.#arm();
   }
 
@@ -203,7 +205,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#breaker.wrote(committed.written);
     if (committed.told) {
       this.#arm();
-      this.ctx.waitUntil(this.#drain());
+      this.#drain();
     }
     // Followers read from the journal once it is durable.
     if (committed.events.length > 0) {
@@ -229,16 +231,21 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       throw new Fault(`not now: ${result.error.code}`, { retryable: true });
   }
 
-  async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
+  /** Starts to carry out what is due. */
+  #drain(): void {
+    for (const lane of lanesDue(this.#sql, Date.now()))
+      if (!this.#draining.has(lane)) this.ctx.waitUntil(this.#drainLane(lane));
+  }
+
+  async #drainLane(lane: Lane): Promise<void> {
+    this.#draining.add(lane);
     try {
       for (let round = 0; round < drainRoundsMax; round++) {
-        const due = nextInOutbox(this.#sql);
-        if (due === null || due > Date.now() || this.#mayNotWrite()) break;
+        // Asked last thing before it ends: what came meanwhile is not left to the alarm.
+        if (this.#mayNotWrite() || !lanesDue(this.#sql, Date.now()).includes(lane)) break;
         // An effect must not be seen before the events it follows from are durable.
         await this.ctx.storage.sync();
-        await drain({
+        await drain(lane, {
           sql: this.#sql,
           now: () => Date.now(),
           toSquad: (squad, effects) => this.#toSquad(squad, effects),
@@ -257,12 +264,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
         });
       }
     } finally {
-      this.#draining = false;
+      this.#draining.delete(lane);
       this.#arm();
     }
   }
 
-  async #toSquad(squad: number, effects: Parameters<Parameters<typeof drain>[0]['toSquad']>[1]): Promise<void> {
+  async #toSquad(squad: number, effects: Parameters<DrainDeps['toSquad']>[1]): Promise<void> {
     const swarm = this.#store.read.row('swarm', SELF);
     if (swarm === null) throw new Fault('a swarm without a name has no squads', { retryable: false });
     const stub = this.env.SQUAD.get(this.env.SQUAD.idFromName(squadName(swarm.id, squad)));

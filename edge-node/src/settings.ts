@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Fault } from '../../core/assert.ts';
-import { operationName, PRIVACY_CLASSES } from '../../core/wire/common.ts';
+import { operationName, PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import { HOME_FILES, readPrivateFile, writePrivateFile } from './home.ts';
 
 export const grantsMax = 100;

@@ -6,7 +6,7 @@ import { canonical, type Json, type JsonObject } from '../../core/json.ts';
 import { eventBodyBytesMax } from '../../core/limits.ts';
 import { err, type Result } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
-import type { Answer, Query, SwarmService } from '../../core/swarm/service.ts';
+import type { Answer, Executed, Query, SwarmService } from '../../core/swarm/service.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Caller } from './middleware/authenticate.ts';
 import type { Frame } from './middleware/frame.ts';
@@ -54,8 +54,13 @@ export async function execute(command: SwarmCommand, call: Call): Promise<Result
     (swarm) => swarm.execute({ id, remember, actor: caller.actor, trace: frame.trace, command }),
     deps,
   );
-  frame.replayed = executed.replayed;
+  noteReplay(executed, frame);
   return executed.result;
+}
+
+/** Says in the answer that it was given before. That a key was used for something else is no answer that was. */
+export function noteReplay({ result, replayed }: Executed, frame: Frame): void {
+  frame.replayed = replayed && (result.ok || result.error.code !== 'idempotency_key_reused');
 }
 
 /** A plan becomes one event for each task, and each of them is checked by itself. */

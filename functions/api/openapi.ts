@@ -3,10 +3,10 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { json } from '../../core/wire/common.ts';
+import { json } from '../../core/wire/terms.ts';
 import { meaningOf, type ProblemCode } from './problems.ts';
 import { type Answered, isIdParam, type Route, TAGS } from './route.ts';
-import { EXAMPLE } from './shapes/common.ts';
+import { EXAMPLE } from './shapes/parts.ts';
 import { type Shape, shape } from './shapes/shape.ts';
 
 /** Grows with every change that a client can see. */

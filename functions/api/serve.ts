@@ -4,15 +4,14 @@
 import type { z } from 'zod';
 import { bodyBytesMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import { addressOf } from '../directory/auth.ts';
 import type { Call, OpenCall } from './call.ts';
 import { authenticate, refuseScope } from './middleware/authenticate.ts';
 import { escapePointer, readJson } from './middleware/body.ts';
 import { commandIdOf } from './middleware/idempotency.ts';
 import { problemResponse } from './middleware/problem.ts';
-import type { Taken } from './middleware/rate-limit.ts';
 import type { FieldError, Refusal } from './problems.ts';
 import { type Input, isParam, type Route } from './route.ts';
+import { take, takeByAddress } from './take.ts';
 
 /** Mistakes told of one request. */
 const errorsMax = 20;
@@ -45,13 +44,13 @@ async function serveScoped(
   params: Record<string, string>,
   open: OpenCall,
 ): Served {
-  const { request, frame, deps, limiters } = open;
+  const { request, frame, deps } = open;
   const authenticated = await authenticate(request, deps);
   // Guessing at tokens comes out of the guesser's bucket.
   if (!authenticated.ok) return takeByAddress(open) ?? authenticated.error;
   const caller = authenticated.value;
   frame.cookies = caller.cookies;
-  const overdrawn = note(limiters.caller.take(`${caller.actor.kind}/${caller.actor.id}`), open);
+  const overdrawn = take('caller', `${caller.actor.kind}/${caller.actor.id}`, open);
   if (overdrawn) return overdrawn;
   const missing = route.scope === null ? null : refuseScope(caller, route.scope);
   if (missing) return missing;
@@ -61,21 +60,6 @@ async function serveScoped(
   if (!read.ok) return read.error;
   const call: Call = { ...open, caller, command: command.value, bodyBytes: read.value.bytes };
   return route.serve(read.value.input, call);
-}
-
-/** Takes a request out of a bucket; the answer's headers will say how it stands. */
-export function note(taken: Taken, { frame }: OpenCall): Refusal | null {
-  frame.rateLimit = taken;
-  return taken.refusal;
-}
-
-/**
- * Takes a request out of its address's bucket. Where the platform does not tell addresses (a local server) there is no
- * bucket: one for all would let one caller lock out the rest.
- */
-function takeByAddress(call: OpenCall): Refusal | null {
-  const address = addressOf(call.request.headers);
-  return address === null ? null : note(call.limiters.open.take(address), call);
 }
 
 /** Path, query and body, each as the route expects it, or a problem that says where not. */

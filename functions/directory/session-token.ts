@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ROLE_SCOPES, ROLES, SCOPES, type Scope } from '../../core/keys/scopes.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { idOf } from '../../core/wire/common.ts';
+import { idOf } from '../../core/wire/terms.ts';
 import { sessionTokenCharsMax, sessionTokenMs } from './limits.ts';
 import type { Standing } from './standing.ts';
 

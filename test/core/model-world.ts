@@ -5,7 +5,7 @@ import type { DeviceId, EnrollmentId, MissionId, TaskId, TransferId, TriggerId, 
 import type { PlanTask } from '../../core/missions/commands.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
-import { PRIVACY_CLASSES } from '../../core/wire/common.ts';
+import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import { liveAttempt } from '../../core/work/state.ts';
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';

@@ -6,7 +6,7 @@ import { CLOUD_OPERATIONS, CLOUD_PARALLEL, runInProcess } from '../../core/route
 import { evolveRoute } from '../../core/routes/evolve.ts';
 import { type Candidate, rank, type Wanted } from '../../core/routes/rank.ts';
 import type { Route } from '../../core/routes/state.ts';
-import { PRIVACY_CLASSES } from '../../core/wire/common.ts';
+import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import { aDescription, aDevice, anOffer, aRoute, attemptOf, fail, request, says, succeed } from './builders.ts';
 import { aSwarm, entropyOf, START } from './memory-swarm.ts';
 

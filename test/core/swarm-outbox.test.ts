@@ -4,7 +4,7 @@ import type { Effect } from '../../core/swarm/react.ts';
 import type { SendOutcome, WebhookCommand } from '../../core/webhooks/commands.ts';
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
 import { createFollowers } from '../../durable-objects/swarm/followers.ts';
-import { type DrainDeps, drain, nextInOutbox } from '../../durable-objects/swarm/outbox-drain.ts';
+import { type DrainDeps, drain, lanesDue, nextInOutbox } from '../../durable-objects/swarm/outbox-drain.ts';
 import { StoreSwarm } from './store-swarm.ts';
 
 afterEach(() => {
@@ -42,7 +42,7 @@ describe('the outbox', () => {
     const toSquad = async (squad: number) => {
       if (squad === 1) throw new Error('not there');
     };
-    await drain(deps(swarm, { toSquad }));
+    await drain('orders', deps(swarm, { toSquad }));
     expect(swarm.outbox()).toMatchObject([{ tries: 1, due: swarm.now + 1_000, effect: { squad: 1 } }]);
     expect(nextInOutbox(swarm.sql)).toBe(swarm.now + 1_000);
   });
@@ -65,13 +65,13 @@ describe('the outbox', () => {
       if (due === null) break;
       pauses.push(due - swarm.now);
       swarm.now = due;
-      await drain(failing);
+      await drain('orders', failing);
     }
     expect(tries).toBe(outboxTriesMax);
     expect(pauses).toEqual([0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000]);
     expect(parked).toEqual([swarm.outbox()[0]?.id, outboxTriesMax]);
     swarm.now += 1e9;
-    await drain(failing);
+    await drain('orders', failing);
     expect(tries).toBe(outboxTriesMax);
   });
 
@@ -89,14 +89,14 @@ describe('the outbox', () => {
       putOrder(swarm, 0, n);
       putOrder(swarm, 1, 100 + n);
       swarm.now += 300;
-      await drain(flaky);
+      await drain('orders', flaky);
     }
     // The other squad was not held up.
     expect(taken).toEqual([101, 102, 103, 104, 105, 106, 107, 108]);
     up = true;
     for (let round = 0; round < 20 && nextInOutbox(swarm.sql) !== null; round++) {
       swarm.now = Math.max(swarm.now, nextInOutbox(swarm.sql) ?? 0);
-      await drain(flaky);
+      await drain('orders', flaky);
     }
     expect(taken.slice(8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(swarm.outbox()).toEqual([]);
@@ -113,7 +113,7 @@ describe('the outbox', () => {
       },
     });
     for (let round = 0; round < 20 && (nextInOutbox(swarm.sql) ?? Number.POSITIVE_INFINITY) <= swarm.now; round++)
-      await drain(away);
+      await drain('orders', away);
     expect(calls).toBeLessThanOrEqual(2);
     expect(nextInOutbox(swarm.sql)).toBeGreaterThan(swarm.now);
   });
@@ -134,6 +134,7 @@ describe('the outbox', () => {
       free = resolve;
     });
     const draining = drain(
+      'deliveries',
       deps(swarm, {
         send: async ({ delivery }) => {
           most = Math.max(most, ++underWay);
@@ -151,6 +152,29 @@ describe('the outbox', () => {
     await draining;
     expect(swarm.outbox()).toEqual([]);
   });
+});
+
+test('[SWARM-10] a receiver of webhooks that does not answer keeps nothing from devices', async () => {
+  const swarm = new StoreSwarm();
+  for (let n = 0; n < outboxPerDrain + 1; n++)
+    swarm.sql.run(
+      'INSERT INTO outbox (effect, due) VALUES (?, ?)',
+      JSON.stringify({ kind: 'send', delivery: `dlv_${n}` }),
+      swarm.now,
+    );
+  putOrder(swarm, 0, 1);
+  expect(lanesDue(swarm.sql, swarm.now)).toEqual(['orders', 'deliveries']);
+  let free: () => void = () => {};
+  const never = new Promise<void>((resolve) => {
+    free = resolve;
+  });
+  const hanging = drain('deliveries', deps(swarm, { send: () => never }));
+  let taken = 0;
+  await drain('orders', deps(swarm, { toSquad: async (_, effects) => void (taken += effects.length) }));
+  expect(taken).toBe(1);
+  expect(lanesDue(swarm.sql, swarm.now)).toEqual(['deliveries']);
+  free();
+  await hanging;
 });
 
 describe('effects that come back as commands', () => {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { verifyByDid } from '../../core/devices/did.ts';
 import { jsonDepthMax } from '../../core/json.ts';
 import * as coreLimits from '../../core/limits.ts';
-import { PRIVACY_CLASSES } from '../../core/wire/common.ts';
+import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import {
   type ChallengeText,
   CLOSE_CODES,

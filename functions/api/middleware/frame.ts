@@ -2,13 +2,15 @@
 // that an answer with a socket or a stream passes through as it came.
 
 import { type Id, newId } from '../../../core/ids.ts';
-import { traceparentPattern } from '../../../core/wire/common.ts';
+import { traceparentPattern } from '../../../core/wire/terms.ts';
 
 /** One request, from its arrival to its answer. */
 export interface Frame {
   readonly requestId: Id<'req'>;
   /** W3C `traceparent`: the caller's when it is well formed, else a new one. */
   readonly trace: string;
+  /** True when it came by TLS. */
+  readonly isSecure: boolean;
   /** Set on the way, for the answer's headers. */
   rateLimit: { readonly policy: string; readonly state: string } | null;
   /** True when the answer was given before. */
@@ -33,6 +35,7 @@ export function openFrame(request: Request, deps: FrameDeps): Frame {
   return {
     requestId: newId('req', deps.now(), bytes.subarray(0, ID_BYTES)),
     trace: isTraced ? given : newTrace(bytes.subarray(ID_BYTES)),
+    isSecure: request.url.startsWith('https:'),
     rateLimit: null,
     replayed: false,
     cookies: [],
@@ -54,6 +57,7 @@ export function closeFrame(response: Response, frame: Frame): Response {
   headers.set('traceparent', frame.trace);
   headers.set('x-content-type-options', 'nosniff');
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+  if (frame.isSecure) headers.set('strict-transport-security', 'max-age=31536000');
   if (frame.replayed) headers.set('idempotent-replayed', 'true');
   if (frame.rateLimit) {
     headers.set('ratelimit-policy', frame.rateLimit.policy);

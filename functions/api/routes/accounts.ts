@@ -15,6 +15,7 @@ import { commandIdOf } from '../middleware/idempotency.ts';
 import { openRoute, type Route } from '../route.ts';
 import { Login, Membership, Session, SignedUp, SignUp, TenantChoice } from '../shapes/accounts.ts';
 import { listOf } from '../shapes/shape.ts';
+import { takeByAddress } from '../take.ts';
 
 /** better-auth's own paths take an address, a password and a token: nothing long. */
 const authBytesMax = 16 * 1024;
@@ -137,6 +138,8 @@ export const accountRoutes: readonly Route[] = [
 /** better-auth's own paths: password reset and the sessions of a browser, in better-auth's own shapes. */
 export async function serveAuthPaths(call: OpenCall): Promise<Response> {
   const { request, deps } = call;
+  const overdrawn = takeByAddress(call);
+  if (overdrawn) return refuse(overdrawn, call);
   let passed = request;
   if (request.body !== null) {
     const body = await readBytes(request, authBytesMax);

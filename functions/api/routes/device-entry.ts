@@ -5,15 +5,16 @@ import { z } from 'zod';
 import { publicKeyFromDid, verifyByDid } from '../../../core/devices/did.ts';
 import { canonical, type JsonObject } from '../../../core/json.ts';
 import { mintToken, readToken } from '../../../core/keys/token.ts';
-import { idOf } from '../../../core/wire/common.ts';
 import { SUBPROTOCOL } from '../../../core/wire/device.ts';
 import type { enrollDevice } from '../../../core/wire/enrollment.ts';
 import { device } from '../../../core/wire/resources.ts';
+import { idOf } from '../../../core/wire/terms.ts';
 import { timeText } from '../../../core/work/view.ts';
-import { answer, type Call, callSwarm, type OpenCall, perform, refuse } from '../call.ts';
+import { answer, type Call, callSwarm, noteReplay, type OpenCall, perform, refuse } from '../call.ts';
 import { bearerOf } from '../middleware/authenticate.ts';
 import { openRoute, type Route, route } from '../route.ts';
 import { DeviceEnrollment, EnrolledDevice, Enrollment, NewEnrollment } from '../shapes/devices.ts';
+import { take, takeByAddress } from '../take.ts';
 
 /** What the squad is told of a device whose credential holds. From outside these headers are a lie, and taken off. */
 export const DEVICE_HEADERS = {
@@ -60,6 +61,7 @@ export const deviceEntryRoutes: readonly Route[] = [
       'device_already_enrolled',
       'idempotency_key_reused',
     ],
+    limited: 'by-route',
     serve: ({ body }, call) => enroll(body, call),
   }),
 
@@ -94,7 +96,10 @@ async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Prom
   const { deps, frame, request } = call;
   const { token, did, proof, name } = body;
   const read = readToken('ent', token, deps.tokenKey);
-  if (!read.ok) return refuse({ code: 'enrollment_token_invalid' }, call);
+  if (!read.ok) return refuse(takeByAddress(call) ?? { code: 'enrollment_token_invalid' }, call);
+  // A thousand devices may come from one address: with a token of ours they count by their swarm.
+  const overdrawn = take('caller', `enroll/${read.value.s}`, call);
+  if (overdrawn) return refuse(overdrawn, call);
   if (
     publicKeyFromDid(did) === null ||
     !verifyByDid(did, canonical({ did, purpose: 'starling.enroll', token }), proof)
@@ -102,7 +107,7 @@ async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Prom
     return refuse({ code: 'proof_invalid' }, call);
   }
   const { t, s, e } = read.value;
-  const { result, replayed } = await callSwarm(
+  const executed = await callSwarm(
     s,
     true,
     (swarm) =>
@@ -116,7 +121,8 @@ async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Prom
       }),
     deps,
   );
-  frame.replayed = replayed;
+  noteReplay(executed, frame);
+  const { result } = executed;
   if (!result.ok) return refuse(result.error, call);
   const { id, squad } = device.parse(result.value.view);
   const credential = mintToken('dvc', { t, s, d: id, q: squad }, deps.tokenKey);
@@ -130,7 +136,10 @@ async function connect(call: OpenCall): Promise<Response> {
   const { deps, request } = call;
   const credential = bearerOf(request.headers.get('authorization') ?? '') ?? '';
   const read = readToken('dvc', credential, deps.tokenKey);
-  if (!read.ok) return refuse({ code: 'unauthenticated', detail: 'Send the credential of the device.' }, call);
+  if (!read.ok) {
+    const refusal = { code: 'unauthenticated', detail: 'Send the credential of the device.' } as const;
+    return refuse(takeByAddress(call) ?? refusal, call);
+  }
   // Checked before the squad is woken.
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return refuse({ code: 'upgrade_required' }, call);
   const { t, s, d, q } = read.value;

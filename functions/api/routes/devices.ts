@@ -2,8 +2,8 @@
 
 import { perform, show } from '../call.ts';
 import { idParam, type Route, route } from '../route.ts';
-import { pageByState, pageOf } from '../shapes/common.ts';
 import { Device, DeviceChange } from '../shapes/devices.ts';
+import { pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 
 const id = idParam('dev', 'device_not_found');

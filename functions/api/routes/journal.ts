@@ -5,8 +5,8 @@ import { journalPageMax, listLimitDefault } from '../../../core/limits.ts';
 import { listDeadLetters, readDeadLetter } from '../../telemetry/dead-letters.ts';
 import { answer, callSwarm, read, refuse, show } from '../call.ts';
 import { type Route, route } from '../route.ts';
-import { page, wholeNumber } from '../shapes/common.ts';
 import { Checkpoint, DeadLetter, DeadLetterEntry, Event, InclusionProof } from '../shapes/journal.ts';
+import { page, wholeNumber } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 
 const seqMax = Number.MAX_SAFE_INTEGER;

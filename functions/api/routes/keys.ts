@@ -1,13 +1,14 @@
 // API keys: made with scopes, rotated with grace, revoked at once. A key is its own proof, so the same answer always holds the
 // same key: a request that is repeated under its Idempotency-Key shows it again, and nothing else does.
 
-import type { JsonObject } from '../../../core/json.ts';
+import type { KeyCommand } from '../../../core/keys/commands.ts';
+import { allows } from '../../../core/keys/scopes.ts';
 import { mintToken } from '../../../core/keys/token.ts';
 import { key } from '../../../core/wire/resources.ts';
-import { type Call, perform, show } from '../call.ts';
+import { answer, asObject, type Call, execute, perform, refuse, show } from '../call.ts';
 import { idParam, type Route, route } from '../route.ts';
 import { Key, KeyWithSecret, NewKey } from '../shapes/accounts.ts';
-import { page, pageOf } from '../shapes/common.ts';
+import { page, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { Rotation } from '../shapes/webhooks.ts';
 
@@ -26,12 +27,7 @@ export const keyRoutes: readonly Route[] = [
     body: NewKey,
     answers: { 201: { description: 'The key, with its secret.', body: KeyWithSecret } },
     refuses: ['scope_exceeds_own', 'limit_reached'],
-    serve: ({ body }, call) =>
-      perform(
-        { type: 'IssueKey', name: body.name, scopes: [...new Set(body.scopes)] },
-        { status: 201, at: '/v1/keys/', make: ({ view }) => withSecret(view, call) },
-        call,
-      ),
+    serve: ({ body }, call) => issue({ type: 'IssueKey', name: body.name, scopes: [...new Set(body.scopes)] }, call),
   }),
 
   route({
@@ -60,11 +56,7 @@ export const keyRoutes: readonly Route[] = [
     answers: { 201: { description: 'The new key, with its secret.', body: KeyWithSecret } },
     refuses: ['key_not_found', 'key_not_active', 'scope_exceeds_own', 'limit_reached'],
     serve: ({ params, body }, call) =>
-      perform(
-        { type: 'RotateKey', key: params.id, graceMs: (body.graceSeconds ?? graceSecondsDefault) * 1_000 },
-        { status: 201, at: '/v1/keys/', make: ({ view }) => withSecret(view, call) },
-        call,
-      ),
+      issue({ type: 'RotateKey', key: params.id, graceMs: (body.graceSeconds ?? graceSecondsDefault) * 1_000 }, call),
   }),
 
   route({
@@ -81,8 +73,17 @@ export const keyRoutes: readonly Route[] = [
   }),
 ];
 
-function withSecret(view: JsonObject, { caller, deps }: Call): JsonObject {
+/** Executes what makes a key, and answers with the key itself. */
+async function issue(command: Extract<KeyCommand, { type: 'IssueKey' | 'RotateKey' }>, call: Call): Promise<Response> {
+  const executed = await execute(command, call);
+  if (!executed.ok) return refuse(executed.error, call);
+  const view = asObject(executed.value.view);
   const { id, scopes } = key.parse(view);
-  const { tenant, swarm } = caller;
-  return { ...view, secret: mintToken('sk', { t: tenant, s: swarm, k: id, p: scopes }, deps.tokenKey) };
+  const { tenant, swarm, actor } = call.caller;
+  // The swarm asked this when the key was made; a repeated request may be another caller's, and the ids of commands stand in
+  // the journal for all to read.
+  const beyond = scopes.find((scope) => !allows(actor.scopes, scope));
+  if (beyond) return refuse({ code: 'scope_exceeds_own', scope: beyond }, call);
+  const secret = mintToken('sk', { t: tenant, s: swarm, k: id, p: scopes }, call.deps.tokenKey);
+  return answer(201, { ...view, secret }, { location: `/v1/keys/${id}` });
 }

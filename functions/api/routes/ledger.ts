@@ -3,8 +3,8 @@
 import { TRANSFER_STATES } from '../../../core/ledger/state.ts';
 import { perform, show } from '../call.ts';
 import { idParam, type Route, route } from '../route.ts';
-import { page, pageByState, pageOf } from '../shapes/common.ts';
 import { Account, NewTransfer, Operation, Settlement, Transfer } from '../shapes/ledger.ts';
+import { page, pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 
 const id = idParam('trf', 'transfer_not_found');

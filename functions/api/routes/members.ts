@@ -12,7 +12,7 @@ import { answer, type Call, done, read, refuse } from '../call.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
 import * as shapes from '../shapes/accounts.ts';
-import { page } from '../shapes/common.ts';
+import { page } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { answerSession, callerOf } from './accounts.ts';
 

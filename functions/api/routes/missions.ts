@@ -3,7 +3,7 @@
 import { MISSION_STATES } from '../../../core/missions/state.ts';
 import { perform, refuse, show } from '../call.ts';
 import { idParam, type Route, route } from '../route.ts';
-import { pageByState, pageOf } from '../shapes/common.ts';
+import { pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { Mission, NewMission } from '../shapes/tasks.ts';
 import { refuseInput, timeOf } from './tasks.ts';

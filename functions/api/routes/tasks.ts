@@ -7,8 +7,8 @@ import { answer, asObject, type Call, callSwarm, execute, perform, refuse, show 
 import { preferredWait } from '../middleware/prefer.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, type Route, route } from '../route.ts';
-import { pageByState, pageOf } from '../shapes/common.ts';
 import { TaskProof } from '../shapes/journal.ts';
+import { pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { NewTask, Task } from '../shapes/tasks.ts';
 

@@ -2,16 +2,16 @@
 
 import type { JsonObject } from '../../../core/json.ts';
 import { mintToken } from '../../../core/keys/token.ts';
-import { idOf } from '../../../core/wire/common.ts';
+import { idOf } from '../../../core/wire/terms.ts';
 import { readTriggerAddress, receiveDelivery } from '../../webhooks/receive.ts';
 import { answer, asObject, type Call, callSwarm, eachOf, originOf, perform, read, refuse } from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
 import { readBytes } from '../middleware/body.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
-import { note } from '../serve.ts';
-import { page, pageOf } from '../shapes/common.ts';
+import { page, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { NewTrigger, Started, Trigger, TriggerWithSecret } from '../shapes/webhooks.ts';
+import { take, takeByAddress } from '../take.ts';
 
 const id = idParam('trg', 'trigger_not_found');
 
@@ -118,12 +118,12 @@ export const triggerRoutes: readonly Route[] = [
     limited: 'by-route',
     raw: true,
     async serve({ params }, call) {
-      const { request, deps, frame, limiters } = call;
+      const { request, deps, frame } = call;
       const claims = readTriggerAddress(params.address, deps.tokenKey);
-      if (claims === null) return refuse({ code: 'trigger_not_found' }, call);
-      const overdrawn = note(limiters.trigger.take(claims.g), call);
+      if (claims === null) return refuse(takeByAddress(call) ?? { code: 'trigger_not_found' }, call);
+      const overdrawn = take('trigger', claims.g, call);
       if (overdrawn) return refuse(overdrawn, call);
-      const { result, replayed } = await receiveDelivery(
+      const received = await receiveDelivery(
         { claims, headers: request.headers, trace: frame.trace },
         {
           swarm: {
@@ -135,7 +135,8 @@ export const triggerRoutes: readonly Route[] = [
           readBody: (bytesMax) => readBytes(request, bytesMax),
         },
       );
-      frame.replayed = replayed;
+      const { result, replayed } = received;
+      frame.replayed = replayed && (result.ok || result.error.code !== 'idempotency_key_reused');
       return result.ok ? answer(202, { ...result.value }) : refuse({ ...result.error }, call);
     },
   }),

@@ -6,7 +6,7 @@ import { verifyingKeyOf } from '../../webhooks/sender.ts';
 import { answer, asObject, type Call, eachOf, perform, read, refuse, show } from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
 import { idParam, type Route, route } from '../route.ts';
-import { page, pageOf } from '../shapes/common.ts';
+import { page, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { Delivery, NewWebhook, Replay, Rotation, Webhook, WebhookWithSecret } from '../shapes/webhooks.ts';
 import { graceSecondsDefault } from './keys.ts';

@@ -2,14 +2,14 @@
 
 import { z } from 'zod';
 import { ROLES } from '../../../core/keys/scopes.ts';
-import { idOf, time } from '../../../core/wire/common.ts';
 import { createKey, key } from '../../../core/wire/resources.ts';
+import { idOf, time } from '../../../core/wire/terms.ts';
 import { invitationInput } from '../../directory/invitations.ts';
 import { joinInput } from '../../directory/join.ts';
 import { secretTokenCharsMax } from '../../directory/limits.ts';
 import { loginInput } from '../../directory/session.ts';
 import { signUpInput } from '../../directory/sign-up.ts';
-import { EXAMPLE } from './common.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 const tenant = z.object({ id: idOf('tnt'), name: z.string() });

@@ -2,7 +2,7 @@
 
 import { createEnrollment, enrollDevice, enrolledDevice, enrollment } from '../../../core/wire/enrollment.ts';
 import { changeDevice, device } from '../../../core/wire/resources.ts';
-import { EXAMPLE } from './common.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 export const Device = shape('Device', device, {

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { checkpoint, cloudEvent, inclusionProof, taskProof } from '../../../core/wire/resources.ts';
-import { EXAMPLE } from './common.ts';
 import { Transfer } from './ledger.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 const origin = `${EXAMPLE.tenant}/${EXAMPLE.swarm}`;

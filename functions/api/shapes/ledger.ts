@@ -1,7 +1,7 @@
 // The ledger and the operations as the API shows them.
 
 import { account, createTransfer, operation, settleTransfer, transfer } from '../../../core/wire/resources.ts';
-import { EXAMPLE } from './common.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 export const Account = shape('Account', account, {

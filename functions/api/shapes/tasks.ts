@@ -2,7 +2,7 @@
 
 import { createMission, mission } from '../../../core/wire/missions.ts';
 import { createTask, task } from '../../../core/wire/tasks.ts';
-import { EXAMPLE } from './common.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 export const NewTask = shape('NewTask', createTask, {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { delivery, replayDelivery, rotateKey, trigger, webhook } from '../../../core/wire/resources.ts';
 import { createTrigger } from '../../../core/wire/triggers.ts';
 import { createWebhook } from '../../../core/wire/webhooks.ts';
-import { EXAMPLE } from './common.ts';
+import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 const url = z.string().meta({ description: 'Where the sender posts its deliveries.' });

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { Fault } from '../../../../core/assert.ts';
-import { PRIVACY_CLASSES } from '../../../../core/wire/common.ts';
+import { PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { enrolDevice } from '../../enrolment.ts';
 import { deviceHome, HomeInUse, openHome } from '../../home.ts';
 import { createLog } from '../../log.ts';

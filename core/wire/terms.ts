@@ -1,4 +1,4 @@
-// Shapes that several wire schemas share.
+// The terms that several wire schemas share: ids, JSON, amounts, names, times, classes.
 
 import { z } from 'zod';
 import { type IdPrefix, isId } from '../ids.ts';
