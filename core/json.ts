@@ -75,9 +75,9 @@ export function isLargerThan(text: string, max: number): boolean {
   return text.length > max || (text.length * 3 > max && Buffer.byteLength(text) > max);
 }
 
-/** True for what JSON can say, nested at most `jsonDepthMax` deep. */
-export function isJson(value: unknown): boolean {
-  return jsonDepth(value) <= jsonDepthMax && isSayable(value);
+/** True for what JSON can say, nested at most so deep. A number that is too large for one is read as infinite. */
+export function isJson(value: unknown, depthMax: number = jsonDepthMax): boolean {
+  return jsonDepth(value, depthMax) <= depthMax && isSayable(value);
 }
 
 /** The depth of `value` is known to be bounded. */

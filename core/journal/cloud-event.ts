@@ -3,7 +3,7 @@
 // back from here and check.
 
 import { sha256 } from '../hash.ts';
-import { canonical, type JsonObject, jsonDepth, jsonDepthMax } from '../json.ts';
+import { canonical, isJson, type JsonObject, jsonDepthMax } from '../json.ts';
 import type { StoredEvent } from './event.ts';
 import { preimage } from './event.ts';
 
@@ -61,8 +61,7 @@ function envelopeOf(origin: string, { seq, at }: StoredEvent) {
  */
 export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent | null {
   if (typeof event !== 'object' || event === null || typeof event.type !== 'string') return null;
-  if (typeof event.data !== 'object' || event.data === null || jsonDepth(event.data, bodyDepthMax) > bodyDepthMax)
-    return null;
+  if (typeof event.data !== 'object' || event.data === null || !isJson(event.data, bodyDepthMax)) return null;
   const stored = fromCloudEvent(event);
   if (!event.type.startsWith(TYPE_PREFIX) || !Number.isSafeInteger(stored.at)) return null;
   const own = envelopeOf(origin, stored);

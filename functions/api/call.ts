@@ -2,11 +2,10 @@
 
 import { assert } from '../../core/assert.ts';
 import type { SwarmId } from '../../core/ids.ts';
-import { canonical, type Json, type JsonObject } from '../../core/json.ts';
-import { eventBodyBytesMax } from '../../core/limits.ts';
-import { err, type Result } from '../../core/result.ts';
+import type { Json, JsonObject } from '../../core/json.ts';
+import type { Result } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
-import type { Answer, Executed, Query, SwarmService } from '../../core/swarm/service.ts';
+import type { Answer, Query, SwarmService } from '../../core/swarm/service.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Caller } from './middleware/authenticate.ts';
 import type { Frame } from './middleware/frame.ts';
@@ -27,25 +26,14 @@ export interface OpenCall {
 export interface Call extends OpenCall {
   readonly caller: Caller;
   readonly command: CommandId;
-  /** Of the body, as it arrived. */
-  readonly bodyBytes: number;
 }
 
-/** Bodies below this cannot become an event above its limit: no number of JSON grows to more than six times its text. */
-const surelyFits = eventBodyBytesMax / 8;
 /** A repeated call waits so long at least, and at most twice that. */
 const retryMs = 40;
 
 /** Executes a command as the caller, under the id of this request. The answer is the swarm's own. */
 export async function execute(command: SwarmCommand, call: Call): Promise<Result<Answer, Refusal>> {
-  const { caller, frame, bodyBytes, deps } = call;
-  if (bodyBytes > surelyFits && !isSplit(command) && canonical(command).length > eventBodyBytesMax) {
-    return err({
-      code: 'body_too_large',
-      detail: 'What is asked for does not fit an event.',
-      bytesMax: eventBodyBytesMax,
-    });
-  }
+  const { caller, frame, deps } = call;
   const { id, remember } = call.command;
   const executed = await callSwarm(
     caller.swarm,
@@ -59,13 +47,11 @@ export async function execute(command: SwarmCommand, call: Call): Promise<Result
 }
 
 /** Says in the answer that it was given before. That a key was used for something else is no answer that was. */
-export function noteReplay({ result, replayed }: Executed, frame: Frame): void {
+export function noteReplay(
+  { result, replayed }: { readonly result: Result<unknown, { readonly code: string }>; readonly replayed: boolean },
+  frame: Frame,
+): void {
   frame.replayed = replayed && (result.ok || result.error.code !== 'idempotency_key_reused');
-}
-
-/** A plan becomes one event for each task, and each of them is checked by itself. */
-function isSplit(command: SwarmCommand): boolean {
-  return command.type === 'StartMission';
 }
 
 /** Reads as the caller. */

@@ -37,6 +37,7 @@ export const Problem: Shape = shape(
 /** Problems of every route; of those that take a body; of those that ask who you are. */
 const ALWAYS: readonly ProblemCode[] = ['rate_limited', 'internal', 'unavailable'];
 const WITH_BODY: readonly ProblemCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
+const WITH_CONTENT: readonly ProblemCode[] = ['content_too_large'];
 const WITH_CALLER: readonly ProblemCode[] = ['unauthenticated', 'token_expired', 'key_revoked', 'origin_not_allowed'];
 const WITH_COMMAND: readonly ProblemCode[] = ['idempotency_key_reused'];
 
@@ -203,6 +204,7 @@ function problemsOf(route: Route, component: (shape: Shape) => z.ZodType): Respo
     ...(route.access === 'scoped' && route.scope !== null ? (['scope_missing'] as const) : []),
     ...(route.body ? WITH_BODY : []),
     ...(isCommand(route) ? WITH_COMMAND : []),
+    ...(route.access === 'scoped' && route.body ? WITH_CONTENT : []),
     ...ALWAYS,
   ]);
   const byStatus = Map.groupBy(codes, (code) => meaningOf(code).status);

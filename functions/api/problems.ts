@@ -4,22 +4,20 @@
 import { REJECTIONS, type RejectionCode } from '../../core/swarm/rejections.ts';
 
 export const API_PROBLEMS = {
-  // The request as such.
+  // The request as such, in the order in which it is looked at.
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  unauthenticated: { status: 401, title: 'The request does not say who sends it' },
+  token_expired: { status: 401, title: 'The session token has expired' },
+  origin_not_allowed: { status: 403, title: 'A page of another origin may not use the session cookie' },
   rate_limited: { status: 429, title: 'Too many requests' },
+  scope_missing: { status: 403, title: 'The key or the role does not allow this' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not of a type that is read here' },
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_request: { status: 400, title: 'The request is not what is expected here' },
-  input_too_large: { status: 413, title: 'The input of a task is too large' },
-  upgrade_required: { status: 426, title: 'This address speaks WebSocket' },
-  // Who asks.
-  unauthenticated: { status: 401, title: 'The request does not say who sends it' },
-  token_expired: { status: 401, title: 'The session token has expired' },
-  origin_not_allowed: { status: 403, title: 'A page of another origin may not use the session cookie' },
-  scope_missing: { status: 403, title: 'The key or the role does not allow this' },
   session_required: { status: 401, title: 'Only a log-in session may do this' },
+  upgrade_required: { status: 426, title: 'This address speaks WebSocket' },
   // Signing up and logging in.
   email_taken: { status: 409, title: 'There is an account with this e-mail address' },
   password_too_weak: { status: 422, title: 'The password is too easy to guess' },

@@ -36,7 +36,7 @@ async function serveOpen(
   }
   if (route.raw) return route.serve({ params, query: {}, body: undefined }, call);
   const input = await readInput(route, params, call);
-  return input.ok ? route.serve(input.value.input, call) : input.error;
+  return input.ok ? route.serve(input.value, call) : input.error;
 }
 
 async function serveScoped(
@@ -58,8 +58,8 @@ async function serveScoped(
   if (!command.ok) return command.error;
   const read = await readInput(route, params, open);
   if (!read.ok) return read.error;
-  const call: Call = { ...open, caller, command: command.value, bodyBytes: read.value.bytes };
-  return route.serve(read.value.input, call);
+  const call: Call = { ...open, caller, command: command.value };
+  return route.serve(read.value, call);
 }
 
 /** Path, query and body, each as the route expects it, or a problem that says where not. */
@@ -67,20 +67,19 @@ async function readInput(
   route: Route,
   params: Record<string, string>,
   { request }: OpenCall,
-): Promise<Result<{ input: Input; bytes: number }, Refusal>> {
+): Promise<Result<Input, Refusal>> {
   for (const [name, param] of Object.entries(route.params)) {
     if (!isParam(param, params[name] ?? '')) return err({ code: param.prefix === null ? 'not_found' : param.missing });
   }
   const query = readQuery(route.query, request.url);
   if (!query.ok) return query;
   if (route.method === 'get' || route.method === 'delete') {
-    return ok({ input: { params, query: query.value, body: undefined }, bytes: 0 });
+    return ok({ params, query: query.value, body: undefined });
   }
   const read = await readJson(request, bodyBytesMax);
   if (!read.ok) return read;
-  const { value, bytes } = read.value;
-  const body = readBody(route, value);
-  return body.ok ? ok({ input: { params, query: query.value, body: body.value }, bytes }) : body;
+  const body = readBody(route, read.value);
+  return body.ok ? ok({ params, query: query.value, body: body.value }) : body;
 }
 
 function readBody(route: Route, value: unknown): Result<unknown, Refusal> {

@@ -69,6 +69,16 @@ test('a key gives no more than it has', async () => {
   expect([refused.status, refused.json.code, refused.json.scope]).toEqual([403, 'scope_exceeds_own', 'tasks:read']);
 });
 
+test('a repeated request shows a key to nobody who could not have made it', async () => {
+  const headers = { 'idempotency-key': 'seen-in-the-journal' };
+  const json = { name: 'all', scopes: ['admin'] };
+  await api.send('POST', '/v1/keys', { json, headers });
+  const small = await api.send('POST', '/v1/keys', { json: { name: 'keys', scopes: ['keys:write'] } });
+  const stolen = await api.send('POST', '/v1/keys', { json, headers, key: String(small.json.secret) });
+  expect([stolen.status, stolen.json.code]).toEqual([403, 'scope_exceeds_own']);
+  expect(stolen.text).not.toContain('sk_');
+});
+
 test('a rotated key stays good for its grace, and no longer', async () => {
   const made = await api.send('POST', '/v1/keys', { json: { name: 'ci', scopes: ['tasks:read'] } });
   const old = String(made.json.secret);
@@ -98,6 +108,7 @@ test('[P6] the same Idempotency-Key with another body, or for another route, is 
   await api.send('POST', '/v1/tasks', { json: echo, headers });
   const body = await api.send('POST', '/v1/tasks', { json: { ...echo, input: 2 }, headers });
   expect([body.status, body.json.code]).toEqual([422, 'idempotency_key_reused']);
+  expect(body.headers.has('idempotent-replayed')).toBe(false);
   const route = await api.send('POST', '/v1/keys', { json: { name: 'x', scopes: ['admin'] }, headers });
   expect([route.status, route.json.code]).toEqual([422, 'idempotency_key_reused']);
 });
@@ -223,11 +234,11 @@ test('[P15] a body of unknown length is read to the limit and no further', async
   expect((await api.send('POST', '/v1/tasks', { body: fits, headers: json })).status).toBe(202);
 });
 
-test('a command that would not fit an event is refused before it is sent', async () => {
+test('[P15] what would not fit an event is refused whole, by 413', async () => {
   const template = { operation: 'swarm.echo', input: 'x'.repeat(300_000) };
   const refused = await api.send('POST', '/v1/triggers', { json: { name: 't', preset: 'github', task: template } });
-  expect([refused.status, refused.json.code]).toEqual([413, 'body_too_large']);
-  expect(api.first.service.calls).toBe(0);
+  expect([refused.status, refused.json.code]).toEqual([413, 'content_too_large']);
+  expect((await api.send('GET', '/v1/triggers')).json.data).toEqual([]);
 });
 
 test('a body where none is expected is refused; an empty object is nothing', async () => {
@@ -258,6 +269,12 @@ test('every answer names its request, may not be stored, and is not sniffed', as
     expect(headers.get('x-request-id')).toMatch(/^req_[0-9a-z]{26}$/);
     expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff']);
   }
+});
+
+test('by TLS an answer asks for TLS from then on, and not otherwise', async () => {
+  const secure = await api.fetch(new Request('https://starling.example/healthz'));
+  expect(secure.headers.get('strict-transport-security')).toBe('max-age=31536000');
+  expect((await api.send('GET', '/healthz')).headers.has('strict-transport-security')).toBe(false);
 });
 
 test('a defect is 500 and says nothing of what it was; we are told', async () => {

@@ -102,11 +102,11 @@ test('[P15] an input is taken up to its limit, and refused one over it', async (
   const fits = await api.send('POST', '/v1/tasks', { json: { ...echo, input: textOf(taskInputBytesMax) } });
   expect(fits.status).toBe(202);
   const over = await api.send('POST', '/v1/tasks', { json: { ...echo, input: textOf(taskInputBytesMax + 1) } });
-  expect([over.status, over.json.code]).toEqual([413, 'input_too_large']);
+  expect([over.status, over.json.code]).toEqual([413, 'content_too_large']);
   // Numbers may be written shorter than they are kept.
   const grows = `{"operation":"swarm.echo","input":[${Array.from({ length: 12_000 }, () => '1E20').join(',')}]}`;
   const grown = await api.send('POST', '/v1/tasks', { body: grows, headers: { 'content-type': 'application/json' } });
-  expect([grown.status, grown.json.code]).toEqual([413, 'input_too_large']);
+  expect([grown.status, grown.json.code]).toEqual([413, 'content_too_large']);
 });
 
 test('tasks are listed newest first, by page and by state', async () => {

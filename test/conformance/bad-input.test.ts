@@ -35,7 +35,7 @@ test.each([
     'requirements_unsatisfiable',
   ],
   ['a bad Idempotency-Key', { json: echo, headers: { 'idempotency-key': 'two words' } }, 400, 'invalid_request'],
-  ['an input over the limit', { json: { ...echo, input: 'x'.repeat(200_000) } }, 413, 'input_too_large'],
+  ['an input over the limit', { json: { ...echo, input: 'x'.repeat(200_000) } }, 413, 'content_too_large'],
   ['a body over the limit', { body: ' '.repeat(1024 * 1024 + 1), headers: json }, 413, 'body_too_large'],
   [
     'half a surrogate pair',

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { idSource, type KeyId } from '../../core/ids.ts';
 import { canonical } from '../../core/json.ts';
@@ -6,9 +7,13 @@ import { openDraft } from '../../core/swarm/draft.ts';
 import { REJECTIONS } from '../../core/swarm/rejections.ts';
 import { replay } from '../../core/swarm/replay.ts';
 import { KINDS } from '../../core/swarm/state.ts';
+import { migrate } from '../../durable-objects/migrate.ts';
+import { nodeSql } from '../../durable-objects/node-sql.ts';
 import { BooksBroken, LedgerGuard } from '../../durable-objects/swarm/conservation.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { aDescription, aDid, anOffer } from './builders.ts';
+import { COMMAND_LIST_HEAD, runCommandList } from './command-list.ts';
 import { aSwarm, createSwarm, entropyOf, FIRST_KEY, START, SYSTEM } from './memory-swarm.ts';
 import { brittle, StoreSwarm } from './store-swarm.ts';
 
@@ -304,6 +309,18 @@ describe('all or nothing', () => {
     expect(swarm.digest()).toBe(before);
     swarm.do(post);
     checkConsistent(swarm);
+  });
+
+  test('[JOURNAL-15] one list of commands gives one journal, with the head that is written down', async () => {
+    const sql = nodeSql(new DatabaseSync(':memory:'));
+    migrate(sql, swarmMigrations);
+    expect(await runCommandList(sql)).toEqual(COMMAND_LIST_HEAD);
+  });
+
+  test('[SWARM-11] a store that is opened anew after every command of the list goes on where it was', async () => {
+    const sql = nodeSql(new DatabaseSync(':memory:'));
+    migrate(sql, swarmMigrations);
+    expect(await runCommandList(sql, (reopen) => reopen())).toEqual(COMMAND_LIST_HEAD);
   });
 
   test('[SWARM-11] eviction between any two commands changes nothing: the journal’s head is the same', () => {

@@ -22,7 +22,8 @@ const runnable: [path: string, block: Block][] = [...atRoot, ...docs].flatMap(({
 
 describe('the map of the pages', () => {
   it('has every page once, with a sentence', () => {
-    const listed = [...map.matchAll(/^- \[[^\]]+\]\(([^)]+\.md)\): \S.*\.$/gm)].map(([, path]) => `docs/${path}`);
+    const line = /^- \[[^\]]+\]\(([^)]+\.md)\): \S[^\n]*(?:\n {2}[^\n]*)*\.$/gm;
+    const listed = [...map.matchAll(line)].map(([, path]) => `docs/${path}`);
     const pages = docs.map(({ path }) => path).filter((path) => path !== 'docs/README.md');
     expect(listed.toSorted()).toEqual(pages.toSorted());
   });

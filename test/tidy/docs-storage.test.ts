@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { HOME_FILES } from '../../edge-node/src/home.ts';
 import { deviceMigrations } from '../../migrations/device/index.ts';
 import { squadMigrations } from '../../migrations/squad/index.ts';
+import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { codeIn, read, sectionsOf, table } from './docs-pages.ts';
 import { root } from './repository.ts';
 
@@ -35,16 +36,6 @@ function written(heading: string): Record<string, string[]> {
   return Object.fromEntries(table(page, heading).map(([name, columns]) => [codeIn(name)[0] ?? '', codeIn(columns)]));
 }
 
-/** The steps of a swarm, found as files: each exports its own. */
-async function swarmMigrations(): Promise<string[]> {
-  const names = readdirSync(`${root}/migrations/swarm`).filter((name) => /^\d{4}-/.test(name));
-  const modules = await Promise.all(
-    names.toSorted().map((name) => import(`../../migrations/swarm/${name.slice(0, -3)}.ts`)),
-  );
-  // A step is exported under a name of its own or as the default: what it is shows in its shape.
-  return modules.map((module) => (Object.values(module)[0] as { sql: string }).sql);
-}
-
 function directoryMigrations(): string[] {
   const names = readdirSync(`${root}/migrations/directory`).filter((name) => name.endsWith('.sql'));
   return names.toSorted().map((name) => read(`migrations/directory/${name}`));
@@ -52,12 +43,12 @@ function directoryMigrations(): string[] {
 
 describe('the page of the storage', () => {
   it.each([
-    ['## Tables of a swarm', swarmMigrations],
+    ['## Tables of a swarm', () => swarmMigrations.map(({ sql }) => sql)],
     ['## Tables of a squad', () => squadMigrations.map(({ sql }) => sql)],
     ['## Tables of a device', () => deviceMigrations.map(({ sql }) => sql)],
     ['## Tables of the directory', directoryMigrations],
-  ])('names every table and column under "%s", and no other', async (heading, migrations) => {
-    expect(written(heading)).toEqual(tablesAfter(await migrations()));
+  ])('names every table and column under "%s", and no other', (heading, migrations) => {
+    expect(written(heading)).toEqual(tablesAfter(migrations()));
   });
 
   it('names every kind of object key that the functions write', () => {

@@ -8,13 +8,6 @@ import type { Refusal } from '../problems.ts';
 /** `application/json`, with or without parameters, and types built on it (RFC 6839). */
 const jsonType = /^application\/([a-z0-9.!#$&^_+-]+\+)?json\s*(;|$)/i;
 
-export interface JsonBody {
-  /** Undefined when there is no body at all. */
-  readonly value: Json | undefined;
-  /** As it arrived. */
-  readonly bytes: number;
-}
-
 /** A body that is longer than is read here. */
 export interface BodyTooLarge extends Refusal {
   readonly code: 'body_too_large';
@@ -49,12 +42,11 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Res
   return ok(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
 }
 
-/** A JSON body, checked for form but for no schema. */
-export async function readJson(request: Request, bytesMax: number): Promise<Result<JsonBody, Refusal>> {
+/** A JSON body, checked for form but for no schema; undefined when there is none at all. */
+export async function readJson(request: Request, bytesMax: number): Promise<Result<Json | undefined, Refusal>> {
   const read = await readBytes(request, bytesMax);
   if (!read.ok) return read;
-  const bytes = read.value.length;
-  if (bytes === 0) return ok({ value: undefined, bytes });
+  if (read.value.length === 0) return ok(undefined);
   if (!jsonType.test(request.headers.get('content-type') ?? '')) {
     return err({ code: 'unsupported_media_type', detail: 'Send JSON, with Content-Type: application/json.' });
   }
@@ -67,7 +59,7 @@ export async function readJson(request: Request, bytesMax: number): Promise<Resu
     return err({ code: 'invalid_json', detail: 'The body is not JSON (RFC 8259) in UTF-8.' });
   }
   const unsayable = findUnsayable(value, '', 0);
-  return unsayable === null ? ok({ value, bytes }) : err({ code: 'invalid_request', errors: [unsayable] });
+  return unsayable === null ? ok(value) : err({ code: 'invalid_request', errors: [unsayable] });
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });

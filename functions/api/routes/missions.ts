@@ -1,12 +1,12 @@
 // Missions: started with a plan, watched, cancelled.
 
 import { MISSION_STATES } from '../../../core/missions/state.ts';
-import { perform, refuse, show } from '../call.ts';
+import { perform, show } from '../call.ts';
 import { idParam, type Route, route } from '../route.ts';
 import { pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 import { Mission, NewMission } from '../shapes/tasks.ts';
-import { refuseInput, timeOf } from './tasks.ts';
+import { timeOf } from './tasks.ts';
 
 const id = idParam('msn', 'mission_not_found');
 
@@ -33,14 +33,10 @@ export const missionRoutes: readonly Route[] = [
       'budget_too_small',
       'deadline_past',
       'deadline_too_far',
-      'input_too_large',
+      'content_too_large',
       'limit_reached',
     ],
     serve: async ({ body }, call) => {
-      for (const task of body.plan.tasks) {
-        const refused = refuseInput(task.input, call.bodyBytes);
-        if (refused) return refuse({ ...refused, key: task.key }, call);
-      }
       const { deadline, ...asked } = body;
       const command = { type: 'StartMission', ...asked, deadline: timeOf(deadline) } as const;
       return perform(command, { status: 202, at: '/v1/missions/' }, call);

@@ -1,11 +1,9 @@
 // Tasks: asked for, watched, cancelled, proved.
 
-import { canonical, type Json } from '../../../core/json.ts';
-import { taskInputBytesMax } from '../../../core/limits.ts';
+import type { Json } from '../../../core/json.ts';
 import { isOpen, TASK_STATES, type TaskState } from '../../../core/work/state.ts';
 import { answer, asObject, type Call, callSwarm, execute, perform, refuse, show } from '../call.ts';
 import { preferredWait } from '../middleware/prefer.ts';
-import type { Refusal } from '../problems.ts';
 import { idParam, type Route, route } from '../route.ts';
 import { TaskProof } from '../shapes/journal.ts';
 import { pageByState, pageOf } from '../shapes/parts.ts';
@@ -35,12 +33,10 @@ export const taskRoutes: readonly Route[] = [
       'credits_insufficient',
       'deadline_past',
       'deadline_too_far',
-      'input_too_large',
+      'content_too_large',
       'limit_reached',
     ],
     async serve({ body }, call) {
-      const refused = refuseInput(body.input, call.bodyBytes);
-      if (refused) return refuse(refused, call);
       const { deadline, ...asked } = body;
       const executed = await execute({ type: 'RequestTask', ...asked, deadline: timeOf(deadline) }, call);
       if (!executed.ok) return refuse(executed.error, call);
@@ -113,13 +109,6 @@ export const taskRoutes: readonly Route[] = [
 /** A time on the wire as a command has it. */
 export function timeOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text);
-}
-
-/** Refuses an input that does not fit its event [P15]. Its text is measured only where the whole body is that large. */
-export function refuseInput(input: Json, bodyBytes: number): Refusal | null {
-  // Canonical numbers may be up to six times as long as they were written.
-  if (bodyBytes * 6 <= taskInputBytesMax || canonical(input).length <= taskInputBytesMax) return null;
-  return { code: 'input_too_large', bytesMax: taskInputBytesMax };
 }
 
 /**

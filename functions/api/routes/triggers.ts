@@ -4,7 +4,18 @@ import type { JsonObject } from '../../../core/json.ts';
 import { mintToken } from '../../../core/keys/token.ts';
 import { idOf } from '../../../core/wire/terms.ts';
 import { readTriggerAddress, receiveDelivery } from '../../webhooks/receive.ts';
-import { answer, asObject, type Call, callSwarm, eachOf, originOf, perform, read, refuse } from '../call.ts';
+import {
+  answer,
+  asObject,
+  type Call,
+  callSwarm,
+  eachOf,
+  noteReplay,
+  originOf,
+  perform,
+  read,
+  refuse,
+} from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
 import { readBytes } from '../middleware/body.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
@@ -135,8 +146,8 @@ export const triggerRoutes: readonly Route[] = [
           readBody: (bytesMax) => readBytes(request, bytesMax),
         },
       );
-      const { result, replayed } = received;
-      frame.replayed = replayed && (result.ok || result.error.code !== 'idempotency_key_reused');
+      noteReplay(received, frame);
+      const { result } = received;
       return result.ok ? answer(202, { ...result.value }) : refuse({ ...result.error }, call);
     },
   }),
