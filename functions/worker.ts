@@ -8,7 +8,8 @@ import { supplyMicroDefault } from '../core/limits.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
 import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
-import { type NewSwarm, openDirectory } from './directory/directory.ts';
+import { type Directory, type NewSwarm, openDirectory } from './directory/directory.ts';
+import { sweepDirectory } from './directory/sweep.ts';
 import { deriveKey } from './secrets.ts';
 import { handleQueue } from './telemetry/handle-queue.ts';
 import { createSender } from './webhooks/sender.ts';
@@ -45,8 +46,13 @@ export default {
     await handleQueue(batch, {
       bucket: env.ARCHIVE,
       now: () => Date.now(),
-      report: (about, counts, cause) => console.error(about, counts, cause),
+      report: (about, counts, cause) => report(about, { ...counts, cause: nameOf(cause) }),
     });
+  },
+
+  /** Once a day: what the directory need not keep any longer goes. */
+  async scheduled(_event, env) {
+    await sweepDirectory(directoryOf(env, env.STARLING_BASE_URL ?? 'http://localhost'));
   },
 } satisfies ExportedHandler<Env>;
 
@@ -76,22 +82,10 @@ function appFor(request: Request, env: Env): App {
 
 function depsOf(env: Env, baseUrl: string): ApiDeps {
   const master = env.STARLING_SECRET;
-  const signUps = Number(env.STARLING_SIGN_UPS_PER_HOUR);
-  // A stub is the object's methods over RPC: the class implements this interface.
-  const swarm = (id: string): SwarmService => env.SWARM.get(env.SWARM.idFromName(id)) as unknown as SwarmService;
   return {
-    swarm,
+    swarm: (id) => swarmOf(env, id),
     squadFetch: (id, squad, request) => env.SQUAD.get(env.SQUAD.idFromName(squadName(id, squad))).fetch(request),
-    directory: openDirectory({
-      d1: env.DIRECTORY,
-      secret: deriveKey(master, 'directory'),
-      baseUrl,
-      createSwarm: (made) => createSwarm(swarm(made.swarm.id), made),
-      ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
-      now: () => Date.now(),
-      entropy: () => randomBytes(10),
-      report: (message) => console.error(message),
-    }),
+    directory: directoryOf(env, baseUrl),
     archive: env.ARCHIVE,
     tokenKey: deriveKey(master, 'tokens'),
     sealKey: deriveKey(master, 'seal'),
@@ -101,8 +95,40 @@ function depsOf(env: Env, baseUrl: string): ApiDeps {
     now: () => Date.now(),
     entropy: (count) => randomBytes(count),
     pause: (ms) => scheduler.wait(ms),
-    report: (fault, requestId) => console.error(requestId, fault),
+    report: (fault, requestId) => report('request_failed', { requestId, cause: nameOf(fault), stack: stackOf(fault) }),
   };
+}
+
+function directoryOf(env: Env, baseUrl: string): Directory {
+  const signUps = Number(env.STARLING_SIGN_UPS_PER_HOUR);
+  return openDirectory({
+    d1: env.DIRECTORY,
+    secret: deriveKey(env.STARLING_SECRET, 'directory'),
+    baseUrl,
+    createSwarm: (made) => createSwarm(swarmOf(env, made.swarm.id), made),
+    ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
+    now: () => Date.now(),
+    entropy: () => randomBytes(10),
+    report: (message) => report('directory_failed', { message }),
+  });
+}
+
+/** A stub is the object's methods over RPC: the class implements this interface. */
+function swarmOf(env: Env, id: string): SwarmService {
+  return env.SWARM.get(env.SWARM.idFromName(id)) as unknown as SwarmService;
+}
+
+/** One line of JSON for whoever reads the logs: names, counts and places in our own code, nothing of a tenant. */
+function report(event: string, fields: Readonly<Record<string, unknown>>): void {
+  console.error(JSON.stringify({ event, ...fields }));
+}
+
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}`.slice(0, 300) : typeof cause;
+}
+
+function stackOf(cause: unknown): string | null {
+  return cause instanceof Error ? (cause.stack ?? null) : null;
 }
 
 async function createSwarm(swarm: SwarmService, made: NewSwarm): Promise<void> {

@@ -2,8 +2,8 @@
 // keeps beside it while the object is away.
 
 import { z } from 'zod';
-import { idOf } from '../../core/wire/terms.ts';
 import { CLOSE_CODES, type CloseReason, type SquadFrame } from '../../core/wire/device.ts';
+import { idOf } from '../../core/wire/terms.ts';
 import type { Problem } from './problems.ts';
 
 /** A hibernating WebSocket, as far as a squad uses it. */

@@ -1,5 +1,5 @@
 // The conservation assertion: credits are neither made nor lost, and holds are exactly what pending transfers hold [P4]. Each
-// transaction is checked by what it changed, before it commits; the whole ledger when the object starts and on a timer.
+// transaction is checked by what it changed, before it commits; the whole ledger each time the object starts.
 
 import { Defect } from '../../core/assert.ts';
 import { TREASURY } from '../../core/ledger/state.ts';

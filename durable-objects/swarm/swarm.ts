@@ -19,7 +19,13 @@ import type { DeviceId, OrderId } from '../../core/ids.ts';
 import { idSource } from '../../core/ids.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import { breakerWindowMs, commandsPerCallMax, storageBytesRefuse, waitSecondsMax } from '../../core/limits.ts';
+import {
+  breakerWindowMs,
+  commandsPerCallMax,
+  storageBytesRefuse,
+  storageBytesWarn,
+  waitSecondsMax,
+} from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed, NewSwarm, Query, SwarmService, WebhookSenderPort } from '../../core/swarm/service.ts';
@@ -59,6 +65,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #breaker: Breaker;
   readonly #followers: Followers;
   #alarmAt: number | null = null;
+  #warned = false;
   /** Lanes of the outbox that are under way. */
   readonly #draining = new Set<Lane>();
 
@@ -192,14 +199,20 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#arm();
   }
 
+  /** Once in the life of this instance: half of the room is used. */
+  #warn(bytes: number): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    console.warn(JSON.stringify({ event: 'storage_half_full', origin: this.#store.origin(), bytes }));
+  }
+
   /** The one way in for every change: one transaction, then the world is told. */
   #execute(commands: readonly Execute[]): readonly Executed[] {
     const openFor = this.#breaker.openFor();
     if (openFor > 0) return commands.map(() => refused({ code: 'breaker_open', retryAfterMs: openFor }));
-    if (
-      this.ctx.storage.sql.databaseSize > storageBytesRefuse &&
-      commands.some(({ command }) => GROWS.has(command.type))
-    )
+    const bytes = this.ctx.storage.sql.databaseSize;
+    if (bytes > storageBytesWarn) this.#warn(bytes);
+    if (bytes > storageBytesRefuse && commands.some(({ command }) => GROWS.has(command.type)))
       return commands.map(() => refused({ code: 'storage_full' }));
     const committed = this.#store.executeMany(commands);
     this.#breaker.wrote(committed.written);
