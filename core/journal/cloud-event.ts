@@ -60,8 +60,7 @@ function envelopeOf(origin: string, { seq, at }: StoredEvent) {
  * hashed (`id`, `source`, the spelling of the time) follows from what is, and must not say anything else.
  */
 export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent | null {
-  if (typeof event !== 'object' || event === null || typeof event.type !== 'string') return null;
-  if (typeof event.data !== 'object' || event.data === null || !isJson(event.data, bodyDepthMax)) return null;
+  if (!hasForm(event)) return null;
   const stored = fromCloudEvent(event);
   if (!event.type.startsWith(TYPE_PREFIX) || !Number.isSafeInteger(stored.at)) return null;
   const own = envelopeOf(origin, stored);
@@ -72,6 +71,20 @@ export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent |
     event.specversion === own.specversion &&
     event.datacontenttype === own.datacontenttype;
   return isOwn ? stored : null;
+}
+
+/** The type says what our own writes: what comes from outside may be anything that JSON can say. */
+function hasForm(event: CloudEvent): boolean {
+  if (typeof event !== 'object' || event === null) return false;
+  const { data, seq, schemaversion, traceparent, type, time, subject, actor, command, hash, previous } = event;
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    isJson(data, bodyDepthMax) &&
+    Number.isSafeInteger(seq) &&
+    Number.isSafeInteger(schemaversion) &&
+    [type, time, subject, actor, command, hash, previous, traceparent ?? ''].every((text) => typeof text === 'string')
+  );
 }
 
 /** What Starling accepts, and what it puts around it. */

@@ -56,6 +56,18 @@ test('the stream gives what there is, then what happens, and resumes after the l
   await second.return(undefined);
 });
 
+test('readers that go are forgotten: more may come and go than may read at once', { timeout: 60_000 }, async () => {
+  for (let i = 0; i < 240; i++) {
+    const reader = openStream('/v1/journal/stream');
+    expect((await reader.next()).value).toBe(1);
+    await reader.return(undefined);
+    // That a reader has gone is noticed when there is something to tell it.
+    const task = { key: us.key, json: { operation: 'swarm.echo', input: i }, headers: { prefer: 'wait=10' } };
+    if (i % 60 === 59) expect((await send('POST', '/v1/tasks', task)).status).toBe(200);
+  }
+  expect((await send('HEAD', '/v1/journal/stream', { key: us.key })).status).toBe(200);
+});
+
 /** The ids of server-sent events, as they come. */
 async function* openStream(path: string, headers: Record<string, string> = {}): AsyncGenerator<number, void> {
   const abort = new AbortController();

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, sign } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type SignedCheckpoint, signCheckpoint, verifyCheckpoint } from '../../core/journal/checkpoint.ts';
@@ -194,7 +195,7 @@ describe('the verifier', () => {
           return;
         }
         // Another way to write the same thing changes nothing.
-        if (canonical(changed) === canonical(journal[index])) return;
+        if (isDeepStrictEqual(changed, journal[index])) return;
         // A member whose name was changed is missing, and one that nobody asks for is there: that is a change as well.
         const verifier = verifyJournal(checkpoint);
         expect(verifier.take(journal.slice(0, index))).toBeNull();

@@ -113,7 +113,7 @@ test('what only looks impure, or stands elsewhere, is no violation', () => {
 });
 
 test('names that say nothing are found, and names that say something are not', () => {
-  const bad = ['core/utils.ts', 'functions/helpers/a.ts', 'core/wire/terms.ts', 'edge-node/src/session-manager.ts'];
+  const bad = ['core/utils.ts', 'functions/helpers/a.ts', 'core/wire/common.ts', 'edge-node/src/session-manager.ts'];
   const good = ['core/utilization.ts', 'core/commonness.ts', 'edge-node/src/helper-agents.ts', 'docs/utils.md'];
   const found = nameViolations([...bad, ...good].map((path) => file(path, '')));
   expect(found).toEqual(bad.map((path) => `${path}: a name that does not say what is inside`));

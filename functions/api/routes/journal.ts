@@ -58,13 +58,17 @@ export const journalRoutes: readonly Route[] = [
           call,
         );
       }
+      const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
+      if (call.request.method === 'HEAD') {
+        // Nobody would read the stream, and it would stay open.
+        const inForce = await read({ type: 'status' }, call);
+        return inForce.ok ? new Response(null, { headers }) : refuse(inForce.error, call);
+      }
       const from = seen === null ? (query.from ?? 1) : Number(seen) + 1;
       const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from), call.deps);
       if (!followed.ok) return refuse(followed.error, call);
       // The bytes of the swarm's own stream: nothing stands between it and the client.
-      return new Response(followed.value, {
-        headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' },
-      });
+      return new Response(followed.value, { headers });
     },
   }),
 
