@@ -87,6 +87,8 @@ export interface WebhookSenderPort {
     readonly sealedSecrets: readonly string[];
     readonly body: string;
     readonly at: number;
+    /** From 1; the receiver sees it. */
+    readonly attempt: number;
   }): Promise<{
     outcome: 'delivered' | 'retry' | 'disabled' | 'refused';
     status?: number;

@@ -91,6 +91,7 @@ async function post(
         .map(({ sealed }) => sealed),
       body,
       at,
+      attempt: delivery.attempts + 1,
     });
   } catch {
     return { outcome: 'retry', error: 'sender_unavailable' };

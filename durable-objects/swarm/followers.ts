@@ -1,5 +1,6 @@
 // Who follows the journal live: server-sent events with the seq as their id, from any seq on. A follower that does not keep
-// up is behind, and one that was cut off resumes with Last-Event-ID. Nothing here is needed for correctness: the journal is.
+// up is behind, and one that was cut off resumes with Last-Event-ID: when there are too many, the one that was silent for longest
+// is cut off, for a reader that has gone is noticed only at the next write. Nothing here is needed for correctness: the journal is.
 
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
@@ -13,13 +14,17 @@ export interface FollowDeps {
 }
 
 export interface Followers {
-  /** Null when there are too many. */
-  open(from: number): ReadableStream<Uint8Array> | null;
+  open(from: number): ReadableStream<Uint8Array>;
   /** There are new events, about these subjects: everyone reads on. */
   wake(subjects: readonly string[]): void;
   /** Resolves at the next event about `subject`, or after `ms`. */
   next(subject: string, ms: number): Promise<void>;
   readonly count: number;
+}
+
+interface Follower {
+  notify(): void;
+  close(): void;
 }
 
 /** Events read at once for one follower. */
@@ -28,15 +33,16 @@ const pageSize = 100;
 const heartbeatMs = 15_000;
 
 export function createFollowers(deps: FollowDeps): Followers {
-  const wakers = new Set<() => void>();
+  /** In the order of their last words: the first has been silent for longest. */
+  const followers = new Set<Follower>();
   const waiting = new Map<string, Set<() => void>>();
   const encoder = new TextEncoder();
   return {
     get count() {
-      return wakers.size;
+      return followers.size;
     },
     wake(subjects) {
-      for (const waker of wakers) waker();
+      for (const follower of followers) follower.notify();
       if (waiting.size > 0) for (const subject of subjects) for (const resolve of waiting.get(subject) ?? []) resolve();
     },
     next(subject, ms) {
@@ -53,50 +59,60 @@ export function createFollowers(deps: FollowDeps): Followers {
       });
     },
     open(from) {
-      if (wakers.size >= followersMax) return null;
-      let next = Math.max(1, from);
-      let waker: (() => void) | null = null;
-      let notify: () => void = () => {};
-      // Pulled by the reader: a slow one makes no queue here, it is simply behind.
-      return new ReadableStream<Uint8Array>(
-        {
-          start(controller) {
-            waker = () => notify();
-            wakers.add(waker);
-            controller.enqueue(encoder.encode(': follows\n\n'));
-          },
-          async pull(controller) {
-            // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
-            while (next > deps.headSeq())
-              if (!(await wait((resolve) => (notify = resolve)))) {
-                controller.enqueue(encoder.encode(': still here\n\n'));
-                return;
-              }
-            const page = deps.events(next, pageSize);
-            next = (page.at(-1)?.seq ?? next) + 1;
-            const text = page.map(
-              (event) =>
-                `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toCloudEvent(deps.origin(), event))}\n\n`,
-            );
-            controller.enqueue(encoder.encode(text.join('')));
-          },
-          cancel() {
-            if (waker) wakers.delete(waker);
-          },
-        },
-        { highWaterMark: 0 },
-      );
+      const [silent] = followers;
+      if (silent && followers.size >= followersMax) silent.close();
+      return follow(Math.max(1, from));
     },
   };
+
+  function follow(from: number): ReadableStream<Uint8Array> {
+    let next = from;
+    let isOpen = true;
+    const follower: Follower = { notify: () => {}, close: () => {} };
+    // Pulled by the reader: a slow one makes no queue here, it is simply behind.
+    return new ReadableStream<Uint8Array>(
+      {
+        start(controller) {
+          follower.close = () => {
+            isOpen = false;
+            followers.delete(follower);
+            follower.notify();
+            controller.close();
+          };
+          followers.add(follower);
+          controller.enqueue(encoder.encode(': follows\n\n'));
+        },
+        async pull(controller) {
+          // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
+          while (isOpen && next > deps.headSeq()) if (!(await woken(follower))) break;
+          if (!isOpen) return;
+          const page = next > deps.headSeq() ? [] : deps.events(next, pageSize);
+          next = (page.at(-1)?.seq ?? next - 1) + 1;
+          controller.enqueue(encoder.encode(page.length === 0 ? ': still here\n\n' : page.map(textOf).join('')));
+          followers.delete(follower);
+          followers.add(follower);
+        },
+        cancel() {
+          isOpen = false;
+          followers.delete(follower);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  function textOf(event: StoredEvent): string {
+    return `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toCloudEvent(deps.origin(), event))}\n\n`;
+  }
 }
 
-/** True when woken, false when the heartbeat is due. */
-function wait(listen: (resolve: () => void) => void): Promise<boolean> {
+/** True when there may be something to read, false when the heartbeat is due. */
+function woken(follower: Follower): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), heartbeatMs);
-    listen(() => {
+    follower.notify = () => {
       clearTimeout(timer);
       resolve(true);
-    });
+    };
   });
 }

@@ -140,8 +140,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   async follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
     const allowed = await this.read(actor, { type: 'status' });
     if (!allowed.ok) return allowed;
-    const stream = this.#followers.open(from);
-    return stream === null ? err({ code: 'limit_reached', limit: 'followersMax' }) : ok(stream);
+    return ok(this.#followers.open(from));
   }
 
   async admitDevice(admission: Admission): Promise<Result<Admitted, AdmissionRefused>> {

@@ -16,13 +16,10 @@ export interface SenderDeps extends SendDeps {
 /** Of an Ed25519 public key, at the end of its DER form. */
 const RAW_KEY_BYTES = 32;
 
-/** What a swarm asks; `attempt` is 1 for the first try, and receivers see it. */
-type SendRequest = Parameters<WebhookSenderPort['send']>[0] & { readonly attempt?: number };
-
 /** Makes the sender that swarms call. It keeps nothing between calls. */
 export function createSender(deps: SenderDeps): WebhookSenderPort {
   return {
-    async send({ swarm, webhook, delivery, url, sealedSecrets, body, attempt }: SendRequest) {
+    async send({ swarm, webhook, delivery, url, sealedSecrets, body, attempt }) {
       const secrets: string[] = [];
       for (const sealed of sealedSecrets) {
         const opened = open(sealed, deps.sealKey, webhook);
@@ -31,7 +28,7 @@ export function createSender(deps: SenderDeps): WebhookSenderPort {
       // The platform's key is not the one that sealed them: the schedule leaves time to put that right.
       if (secrets.length === 0) return { outcome: 'retry', error: 'secret_unreadable' };
       const sent = await sendDelivery(
-        { url, id: delivery, body, secrets, publicSigner: signerOf(swarm, deps.sealKey), attempt: attempt ?? 1 },
+        { url, id: delivery, body, secrets, publicSigner: signerOf(swarm, deps.sealKey), attempt },
         deps,
       );
       const { answer: _, ...outcome } = sent;
