@@ -253,6 +253,7 @@ test('what is sent is signed with every secret in force and with the swarm’s o
     url: hook.url,
     body,
     at: 0,
+    attempt: 3,
   };
   expect(await sender.send({ ...request, sealedSecrets: [sealedSecret] })).toEqual({
     outcome: 'delivered',
@@ -268,7 +269,7 @@ test('what is sent is signed with every secret in force and with the swarm’s o
   const key = readPublicKey(String(made.json.publicKey));
   const content = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
   expect(key && verify(null, Buffer.from(content), key, Buffer.from(v1a, 'base64'))).toBe(true);
-  expect(headers['starling-attempt']).toBe('1');
+  expect(headers['starling-attempt']).toBe('3');
   // Sealed to another webhook, it stays shut, and nothing is sent.
   const moved = await sender.send({ ...request, webhook: id('whk'), sealedSecrets: [sealedSecret] });
   expect(moved).toEqual({ outcome: 'retry', error: 'secret_unreadable' });
