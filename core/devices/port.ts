@@ -72,3 +72,12 @@ export interface SquadPort {
 export function squadName(swarm: string, squad: number): string {
   return `${swarm}/squad/${squad}`;
 }
+
+/** Headers by which the Worker tells a squad who connects. Whatever a client sends under these names is dropped first. */
+export const UPGRADE_HEADERS = {
+  tenant: 'x-starling-tenant',
+  swarm: 'x-starling-swarm',
+  device: 'x-starling-device',
+  /** The public host that the device called: it signs for this one, so that no other host can use the signature. */
+  audience: 'x-starling-audience',
+} as const;

@@ -20,7 +20,7 @@ import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { Failure } from '../wire/device.ts';
 import type { Report, TaskRequest, WorkCommand } from './commands.ts';
-import { place, refuseRequest } from './place.ts';
+import { isAnyoneLeft, place, refuseRequest } from './place.ts';
 import { type Attempt, can, isOpen, liveAttempt, type Task } from './state.ts';
 
 export function decideWork(draft: Draft, command: WorkCommand): Result<TaskId, Rejection> {
@@ -173,7 +173,11 @@ function report(draft: Draft, task: Task, attempt: Attempt, said: Report): void 
     case 'attempt.declined': {
       const error: Failure = { code: said.code, message: said.message, retryable: true };
       end(draft, task, attempt, { type: 'attempt.declined', error });
-      retryOrFail(draft, task.id, error);
+      const declined = draft.row('task', task.id);
+      assert(declined !== null, 'a task outlives its attempts');
+      // Nobody else may do it, and whoever could has said no: waiting would not help.
+      if (isAnyoneLeft(draft, declined)) retryOrFail(draft, task.id, error);
+      else failTask(draft, task.id, { ...error, retryable: false });
       return;
     }
   }

@@ -5,13 +5,13 @@ import { assert } from '../assert.ts';
 import { canonical, isLargerThan } from '../json.ts';
 import { hold } from '../ledger/decide.ts';
 import { availableMicro, executorAccount, TENANT_ACCOUNT } from '../ledger/state.ts';
-import { leaseMsMax, taskInputBytesMax } from '../limits.ts';
+import { attemptsMax, leaseMsMax, taskInputBytesMax } from '../limits.ts';
 import { type Ranked, rank, refuseRoute } from '../routes/rank.ts';
 import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { TaskRequest } from './commands.ts';
-import type { Task } from './state.ts';
+import { isDeclinedForGood, type Task } from './state.ts';
 
 /** How many routes are named as fallback in the lease's record. */
 const FALLBACK_NAMED = 3;
@@ -141,6 +141,14 @@ function mayDo(draft: Draft, executor: string, task: Task): boolean {
 /** How often each route was tried for a task. */
 function triedBy(task: Task): ReadonlyMap<string, number> {
   const tried = new Map<string, number>();
-  for (const attempt of task.attempts) tried.set(attempt.route, (tried.get(attempt.route) ?? 0) + 1);
+  for (const attempt of task.attempts) {
+    const tries = isDeclinedForGood(attempt) ? attemptsMax : 1;
+    tried.set(attempt.route, (tried.get(attempt.route) ?? 0) + tries);
+  }
   return tried;
+}
+
+/** Whether anybody at all may still do this task, now or later. */
+export function isAnyoneLeft(draft: Draft, task: Task): boolean {
+  return rank(draft.candidates(task.operation), { ...task, tried: triedBy(task) }).able.length > 0;
 }

@@ -83,6 +83,14 @@ export interface Task {
   readonly updatedAt: number;
 }
 
+/** Declines that pass: the same executor may take the same task a little later. */
+const PASSING_DECLINES: readonly string[] = ['busy', 'fence_stale', 'lease_expired'];
+
+/** True when the executor has declined this task for good: it is not asked again. */
+export function isDeclinedForGood(attempt: Attempt): boolean {
+  return attempt.state === 'declined' && !PASSING_DECLINES.includes(attempt.error?.code ?? '');
+}
+
 /** The attempt that may report: the last one, while it is offered or running. */
 export function liveAttempt(task: Task): Attempt | null {
   const last = task.attempts.at(-1);

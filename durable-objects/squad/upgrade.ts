@@ -1,20 +1,12 @@
 // A device's request for a socket. The Worker has checked the device's credential and says in headers of its own whose
 // it is; what is not proved yet is that the other end holds the device's key.
 
+import { UPGRADE_HEADERS } from '../../core/devices/port.ts';
 import type { DeviceId, SwarmId, TenantId } from '../../core/ids.ts';
 import { isId } from '../../core/ids.ts';
 import { SUBPROTOCOL } from '../../core/wire/device.ts';
 import { type Attachment, attachmentOf, isOpen, type Socket, sendFrame } from './socket.ts';
 import { challengeMs, socketsMax, unprovedPerDeviceMax } from './squad-limits.ts';
-
-/** Set by the Worker, never taken from outside. */
-export const UPGRADE_HEADERS = {
-  tenant: 'x-starling-tenant',
-  swarm: 'x-starling-swarm',
-  device: 'x-starling-device',
-  /** The public host that the device called: it signs for this one, so that no other host can use the signature. */
-  audience: 'x-starling-audience',
-} as const;
 
 export interface UpgradeDeps {
   now(): number;

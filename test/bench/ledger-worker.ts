@@ -1,12 +1,25 @@
-// The Worker of the `ledger` benchmark: Starling's store, and the same rows written by bare statements, in two objects of
-// one workerd. Timed from outside: a Worker's own clock stands still while it computes.
+// The Worker of the `ledger` benchmark: Starling's store, the same rows written by bare statements, and the swarm object itself,
+// in three objects of one workerd. Timed from outside: a Worker's own clock stands still while it computes.
 
 import { DurableObject } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
+import type { Execute, SwarmService } from '../../core/swarm/service.ts';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { durableSql, type Sql } from '../../durable-objects/sql-port.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
+
+export { SwarmObject } from '../../durable-objects/swarm/swarm.ts';
+
+const SWARM_ID = 'swm_bench';
+const NAMES = { tenant: 'tnt_bench', swarm: SWARM_ID, key: 'key_bench' } as const;
+const supplyMicro = 1e15;
+
+function transferCommand(n: number): Execute {
+  const [debit, credit] = ['tenant', `team/${n % 10}`];
+  const command = { type: 'PostTransfer', debit, credit, amountMicro: 1, reference: 'bench' } as const;
+  return { id: `bench:${n}`, actor: system, command, remember: true };
+}
 
 /** What both can do. */
 interface Ledger {
@@ -26,20 +39,7 @@ export class StarlingLedger extends DurableObject implements Ledger {
   #n = 0;
 
   transfer(many: number): void {
-    this.#open().executeMany(
-      Array.from({ length: many }, () => ({
-        id: `bench:${this.#n++}`,
-        actor: system,
-        command: {
-          type: 'PostTransfer',
-          debit: 'tenant',
-          credit: `team/${this.#n % 10}`,
-          amountMicro: 1,
-          reference: 'bench',
-        } as const,
-        remember: true,
-      })),
-    );
+    this.#open().executeMany(Array.from({ length: many }, () => transferCommand(this.#n++)));
   }
 
   transfers(n: number, batch: number): void {
@@ -61,12 +61,10 @@ export class StarlingLedger extends DurableObject implements Ledger {
         actor: system,
         command: {
           type: 'CreateSwarm',
-          tenant: 'tnt_bench',
-          swarm: 'swm_bench',
+          ...NAMES,
           name: 'main',
           publicKey: '',
-          key: 'key_bench',
-          supplyMicro: 1e15,
+          supplyMicro,
         },
         remember: false,
       },
@@ -141,29 +139,49 @@ export class BareLedger extends DurableObject implements Ledger {
 interface Env {
   readonly STARLING: DurableObjectNamespace<StarlingLedger>;
   readonly BARE: DurableObjectNamespace<BareLedger>;
+  readonly SWARM: DurableObjectNamespace;
 }
 
-/**
- * `/<which>?n=&batch=` has one object do all of it in one turn; with `&callers=`, so many callers share the work, each sending
- * a batch by RPC and waiting for its answer, which does not leave before the batch is durable.
- */
+/** The swarm object itself, as the API calls it. */
+function swarmOf({ SWARM }: Env): SwarmService {
+  // A stub is the object's methods over RPC: the class implements this interface.
+  return SWARM.get(SWARM.idFromName(SWARM_ID)) as unknown as SwarmService;
+}
+
+let sent = 0;
+/** So many transfers by RPC, answered when they are durable. */
+async function send(swarm: SwarmService, many: number): Promise<void> {
+  const commands = Array.from({ length: many }, () => transferCommand(sent++));
+  const [one] = commands;
+  const executed = many === 1 && one ? [await swarm.execute(one)] : await swarm.executeMany(commands);
+  if (executed.some(({ result }) => !result.ok)) throw new Error('a transfer was refused');
+}
+
+/** `callers` of them share `n` transfers, each sending `batch` at a time and waiting for the answer. */
+async function callSwarm(swarm: SwarmService, n: number, batch: number, callers: number): Promise<void> {
+  await swarm.create({ ...NAMES, name: 'main', supplyMicro, user: 'usr_bench' });
+  let left = n;
+  const caller = async (): Promise<void> => {
+    for (left -= batch; left >= 0; left -= batch) await send(swarm, batch);
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+}
+
+/** `/starling` and `/bare` do `n` transfers in one turn; `/swarm` has `callers` call the real object for them. */
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     const [n, batch, callers] = ['n', 'batch', 'callers'].map((name) => Number(searchParams.get(name)));
     if (!n || !batch) return new Response(null, { status: 400 });
+    if (pathname === '/swarm') {
+      await callSwarm(swarmOf(env), n, batch, callers || 1);
+      return Response.json({ broken: null });
+    }
     const ledger =
       pathname === '/bare'
         ? env.BARE.get(env.BARE.idFromName('bench'))
         : env.STARLING.get(env.STARLING.idFromName('bench'));
-    if (!callers) await ledger.transfers(n, batch);
-    else {
-      let left = n;
-      const caller = async (): Promise<void> => {
-        for (left -= batch; left >= 0; left -= batch) await ledger.transfer(batch);
-      };
-      await Promise.all(Array.from({ length: callers }, caller));
-    }
+    await ledger.transfers(n, batch);
     return Response.json({ broken: await ledger.broken() });
   },
 };

@@ -1,5 +1,5 @@
 // The `ledger` benchmark's peer: PostgreSQL doing the same double entry with its default durability (fsync, synchronous
-// commit), in both of its ways: eight clients with a transaction each, and one client with a hundred transfers per transaction
+// commit), in both of its ways: sixteen clients with a transaction each, and one client with a hundred transfers per transaction
 // in a server-side function. It writes no hash chain and keeps no answers. Left out when it is not installed.
 
 import { execFile, execFileSync, spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const SECONDS = 5;
-export const CLIENTS = 8;
+export const CLIENTS = 16;
 export const BATCH = 100;
 const startMsMax = 20_000;
 

@@ -281,6 +281,16 @@ describe('the verifier', () => {
       expect(verifyCheckpoint({ ...checkpoint, publicKey })).toBe(false);
   });
 
+  test('[JOURNAL-7] a checkpoint whose root is not that of the events fails, though the swarm signed it', () => {
+    const forged = signCheckpoint({ ...checkpoint, root: GENESIS }, swarm.keys.privateKey, swarm.keys.publicKey);
+    expect(verifyCheckpoint(forged)).toBe(true);
+    expect(verdictOf(journal, forged)).toEqual({
+      ok: false,
+      seq: null,
+      reason: 'the Merkle root is not the one that was signed',
+    });
+  });
+
   test('[JOURNAL-7] what is signed is the canonical text of the five members', () => {
     const { origin, size, head, root, at } = checkpoint;
     const key = createPrivateKey({

@@ -192,7 +192,7 @@ export class World {
       { type: 'attempt.succeeded', ...of, result: { n: dice.below(9) }, durationMs: dice.below(5_000) },
       { type: 'attempt.succeeded', ...of, result: [], durationMs: dice.below(5_000) },
       { type: 'attempt.failed', ...of, error, durationMs: dice.below(5_000) },
-      { type: 'attempt.declined', ...of, code: 'too_hot', message: '' },
+      { type: 'attempt.declined', ...of, code: dice.pick(['busy', 'input_invalid']) ?? 'busy', message: '' },
     ];
     // Now and then several at once, of which the later ones may come too late.
     const bodies = Array.from({ length: dice.chance(0.2) ? 3 : 1 }, () => dice.pick(reports) ?? {});

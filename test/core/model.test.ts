@@ -64,7 +64,9 @@ function checkNobodyWaits(swarm: StoreSwarm, tasks: readonly Task[]): void {
   for (const task of tasks) {
     if (task.state !== 'queued' || task.notBefore > swarm.now) continue;
     const tried = new Map<string, number>();
-    for (const { route } of task.attempts) tried.set(route, (tried.get(route) ?? 0) + 1);
+    // Who has declined for good is not asked again; who was only busy is.
+    for (const { route, state, error } of task.attempts)
+      tried.set(route, (tried.get(route) ?? 0) + (state === 'declined' && error?.code !== 'busy' ? 3 : 1));
     const { able } = rank(draft.candidates(task.operation), { ...task, tried });
     const free = able.filter(({ candidate }) => candidate.free && candidate.route.priceMicro <= available);
     expect(

@@ -7,7 +7,18 @@ import { evolveRoute } from '../../core/routes/evolve.ts';
 import { type Candidate, rank, type Wanted } from '../../core/routes/rank.ts';
 import type { Route } from '../../core/routes/state.ts';
 import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
-import { aDescription, aDevice, anOffer, aRoute, attemptOf, fail, request, says, succeed } from './builders.ts';
+import {
+  aDescription,
+  aDevice,
+  anOffer,
+  aRoute,
+  attemptOf,
+  fail,
+  reports,
+  request,
+  says,
+  succeed,
+} from './builders.ts';
 import { aSwarm, entropyOf, START } from './memory-swarm.ts';
 
 const device = (n: number) => newId('dev', START, entropyOf(n));
@@ -149,6 +160,18 @@ describe('measuring', () => {
     expect(measured()).toEqual({ successes: 0, failures: 1, latencyMs: null, success: 0.8 });
     succeed(swarm, request(swarm));
     expect(measured()).toEqual({ successes: 1, failures: 1, latencyMs: 10, success: 0.84 });
+  });
+
+  test('[ROUTE-5] an attempt that was lost counts against its route, one that was cancelled or declined says nothing of it', () => {
+    const swarm = aSwarm({ supplyMicro: 1e6 });
+    const executor = aDevice(swarm);
+    const measured = () => swarm.all('route').find((route) => route.executor === executor)?.measured;
+    swarm.do({ type: 'CancelTask', task: request(swarm) });
+    reports(swarm, request(swarm), { type: 'attempt.declined', code: 'too_hot', message: '' });
+    expect(measured()).toMatchObject({ successes: 0, failures: 0 });
+    const lost = request(swarm);
+    swarm.fire(`lease/${lost}`);
+    expect(measured()).toMatchObject({ successes: 0, failures: 1, success: 0.8 });
   });
 
   test('[ROUTE-5] whatever is measured, shares stay between nought and one and texts stay short', () => {

@@ -269,6 +269,23 @@ describe('an attempt', () => {
     expect(swarm.row('task', task)).toMatchObject({ state: 'failed', error: { code: 'it_broke', retryable: false } });
   });
 
+  test('[WORK-7] an executor that declines for good is not asked again, and when nobody else may do it the task fails at once', () => {
+    const swarm = aSwarm();
+    const first = aDevice(swarm);
+    const second = aDevice(swarm);
+    const task = request(swarm);
+    const declined = { type: 'attempt.declined', code: 'input_invalid', message: 'Not that.' } as const;
+    const asked = attemptOf(swarm, task).executor;
+    reports(swarm, task, declined);
+    swarm.fire(`retry/${task}`);
+    expect(attemptOf(swarm, task).executor).toBe(asked === first ? second : first);
+    reports(swarm, task, declined);
+    expect(swarm.row('task', task)).toMatchObject({
+      state: 'failed',
+      error: { code: 'input_invalid', retryable: false },
+    });
+  });
+
   test('[WORK-7] a task is not put off past its deadline', () => {
     const swarm = aSwarm();
     aDevice(swarm);
@@ -469,7 +486,7 @@ function measured(swarm: MemorySwarm, device: `dev_${string}`, well: boolean): v
 function lose(swarm: MemorySwarm, task: TaskId, how: 'failed' | 'declined' | 'undelivered' | 'late'): void {
   const attempt = attemptOf(swarm, task).id;
   if (how === 'failed') fail(swarm, task);
-  else if (how === 'declined') reports(swarm, task, { type: 'attempt.declined', code: 'too_hot', message: 'Too hot.' });
+  else if (how === 'declined') reports(swarm, task, { type: 'attempt.declined', code: 'busy', message: 'At work.' });
   else if (how === 'undelivered') swarm.do({ type: 'ReportUndelivered', task, attempt });
   else swarm.fire(`lease/${task}`);
 }

@@ -32,7 +32,7 @@ export const FIRST_REQUESTS = [
 ] as const;
 
 /** How the key of the first answer comes into the next commands. */
-const KEPT_KEY = "export STARLING_KEY='sk_…'\n";
+const KEPT_KEY = "export STARLING_API_KEY='sk_…'\n";
 
 /** @param baseUrl where the platform is reached */
 export function homePage(baseUrl: string): RenderedPage {
@@ -67,7 +67,7 @@ export function homePage(baseUrl: string): RenderedPage {
 
 function commandOf(request: (typeof FIRST_REQUESTS)[number], isKeyed: boolean, baseUrl: string): string {
   const lines = [`curl -s ${baseUrl}${request.path}`];
-  if (isKeyed) lines.push(`-H "Authorization: Bearer $STARLING_KEY"`);
+  if (isKeyed) lines.push(`-H "Authorization: Bearer $STARLING_API_KEY"`);
   for (const [name, value] of Object.entries(request.headers)) lines.push(`-H '${name}: ${value}'`);
   if (request.body !== null) {
     lines.push(`-H 'Content-Type: application/json'`);

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { publicKeyFromDid, verifyByDid } from '../../../core/devices/did.ts';
+import { UPGRADE_HEADERS } from '../../../core/devices/port.ts';
 import { canonical, type JsonObject } from '../../../core/json.ts';
 import { mintToken, readToken } from '../../../core/keys/token.ts';
 import { SUBPROTOCOL } from '../../../core/wire/device.ts';
@@ -16,13 +17,7 @@ import { openRoute, type Route, route } from '../route.ts';
 import { DeviceEnrollment, EnrolledDevice, Enrollment, NewEnrollment } from '../shapes/devices.ts';
 import { take, takeByAddress } from '../take.ts';
 
-/** What the squad is told of a device whose credential holds. From outside these headers are a lie, and taken off. */
-export const DEVICE_HEADERS = {
-  tenant: 'x-starling-tenant',
-  swarm: 'x-starling-swarm',
-  device: 'x-starling-device',
-  audience: 'x-starling-audience',
-} as const;
+/** From outside, headers of this name are a lie, and taken off. */
 const OWN_HEADERS = 'x-starling-';
 
 export const deviceEntryRoutes: readonly Route[] = [
@@ -147,9 +142,9 @@ async function connect(call: OpenCall): Promise<Response> {
   for (const [name] of request.headers) if (name.startsWith(OWN_HEADERS)) headers.delete(name);
   headers.delete('authorization');
   headers.delete('cookie');
-  headers.set(DEVICE_HEADERS.tenant, t);
-  headers.set(DEVICE_HEADERS.swarm, s);
-  headers.set(DEVICE_HEADERS.device, d);
-  headers.set(DEVICE_HEADERS.audience, new URL(request.url).host);
+  headers.set(UPGRADE_HEADERS.tenant, t);
+  headers.set(UPGRADE_HEADERS.swarm, s);
+  headers.set(UPGRADE_HEADERS.device, d);
+  headers.set(UPGRADE_HEADERS.audience, new URL(request.url).host);
   return deps.squadFetch(s, q, new Request(request, { headers }));
 }

@@ -56,7 +56,7 @@ export const NewMission = shape('NewMission', createMission, {
       {
         key: 'summarise',
         operation: 'text.summarize',
-        input: { text: { $result: 'read', path: '/text' } },
+        input: { text: { $result: 'read', path: '/content' } },
         after: ['read'],
       },
     ],

@@ -74,6 +74,8 @@ export function openBooks(tenant: string, findings: Findings): Books {
           make(moved.transfer);
           pending.set(moved.transfer, moved.amountMicro);
           move(moved.debit, 0, moved.amountMicro);
+          // Nothing has moved to it, and it is there from now on.
+          move(moved.credit, 0, 0);
           return;
         case 'transfer.settled':
         case 'transfer.voided':
