@@ -12,7 +12,7 @@ import { canSeeProcesses, cpuMs, residentBytes } from './process-usage.ts';
 import { bounded, compared, type Measure, median, type Outcome, plain } from './report.ts';
 import { connectSilentDevices, enrolSilentDevices } from './silent-devices.ts';
 
-const TENANTS = 100;
+const TENANTS = 60;
 const SIGN_UP_LANES = 4;
 const DEVICES = 200;
 /** An object without requests leaves memory after some ten seconds; its sockets stay. */

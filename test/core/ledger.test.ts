@@ -270,7 +270,7 @@ describe('any order of things', () => {
         expect(swarm.all('task').filter(({ state }) => state === 'leased')).toHaveLength(1);
         checkBooks(swarm);
       }),
-      { numRuns: 100 },
+      { numRuns: 1_000 },
     );
   });
 });

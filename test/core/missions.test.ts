@@ -253,7 +253,7 @@ describe('a mission', () => {
           expect(swarm.available(`executor/${device}`)).toBe(arrows.length * 10);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
   });
 });

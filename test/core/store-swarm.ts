@@ -22,6 +22,8 @@ import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { createSwarm, entropyOf, OWNER, START, type SwarmOptions, SYSTEM } from './memory-swarm.ts';
 
 export interface StoreOptions extends SwarmOptions {
+  /** False: the tables are there, and no swarm in them. */
+  readonly isCreated?: boolean;
   /** Stands between the store and its database. */
   readonly around?: (sql: Sql) => Sql;
 }
@@ -43,13 +45,16 @@ export class StoreSwarm {
   #sent = 0;
   readonly #outer: Sql;
 
-  constructor({ around = (sql) => sql, ...options }: StoreOptions = {}) {
+  constructor({ around = (sql) => sql, isCreated = true, ...options }: StoreOptions = {}) {
     this.sql = nodeSql(new DatabaseSync(':memory:'));
     migrate(this.sql, swarmMigrations);
     this.#outer = around(this.sql);
     this.store = this.#open();
-    const created = this.execute({ ...createSwarm(options), publicKey: this.keys.publicKey } as SwarmCommand);
-    if (!created.result.ok) throw new Error(created.result.error.code);
+    if (isCreated) this.create(options);
+  }
+
+  create(options: SwarmOptions = {}): void {
+    this.do({ ...createSwarm(options), publicKey: this.keys.publicKey } as SwarmCommand);
   }
 
   #open(): SwarmStore {

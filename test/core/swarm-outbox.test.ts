@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { outboxPerDrain, outboxTriesMax } from '../../core/limits.ts';
+import { followersMax, outboxPerDrain, outboxTriesMax } from '../../core/limits.ts';
 import type { Effect } from '../../core/swarm/react.ts';
 import type { SendOutcome, WebhookCommand } from '../../core/webhooks/commands.ts';
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
@@ -293,8 +293,7 @@ describe('followers', () => {
   test('[JOURNAL-14] a follower gets every event from where it asks, in order, and goes on where it stopped', async () => {
     const swarm = new StoreSwarm();
     const followers = following(swarm);
-    const first = followers.open(3)?.getReader();
-    if (!first) throw new Error('no stream');
+    const first = followers.open(3).getReader();
     expect(await seqs(first)).toEqual([3, 4, 5]);
     const waiting = seqs(first);
     swarm.do(ask);
@@ -302,8 +301,7 @@ describe('followers', () => {
     expect(await waiting).toEqual([6, 7, 8]);
     await first.cancel();
     expect(followers.count).toBe(0);
-    const resumed = followers.open(8)?.getReader();
-    if (!resumed) throw new Error('no stream');
+    const resumed = followers.open(8).getReader();
     expect(await seqs(resumed)).toEqual([8]);
     await resumed.cancel();
   });
@@ -312,8 +310,7 @@ describe('followers', () => {
     const swarm = new StoreSwarm();
     const followers = following(swarm);
     const head = swarm.store.head().seq;
-    const reader = followers.open(head + 4)?.getReader();
-    if (!reader) throw new Error('no stream');
+    const reader = followers.open(head + 4).getReader();
     await reader.read(); // the greeting
     const waiting = seqs(reader);
     for (let n = 0; n < 2; n++) {
@@ -328,8 +325,7 @@ describe('followers', () => {
   test('[JOURNAL-14] a silent stream says now and then that it is still there', async () => {
     const swarm = new StoreSwarm();
     vi.useFakeTimers();
-    const reader = following(swarm).open(99)?.getReader();
-    if (!reader) throw new Error('no stream');
+    const reader = following(swarm).open(99).getReader();
     await reader.read();
     for (let n = 0; n < 3; n++) {
       const next = reader.read();
@@ -337,6 +333,24 @@ describe('followers', () => {
       expect(decoder.decode((await next).value)).toBe(': still here\n\n');
     }
     await reader.cancel();
+  });
+
+  test('[JOURNAL-14] when there are too many followers, the one that was silent for longest is cut off', async () => {
+    const swarm = new StoreSwarm();
+    const followers = following(swarm);
+    const head = swarm.store.head().seq;
+    const readers = Array.from({ length: followersMax }, () => followers.open(head + 1).getReader());
+    for (const reader of readers) await reader.read(); // the greeting
+    // All but the second say something.
+    const others = readers.filter((_, n) => n !== 1);
+    const heard = others.map((reader) => seqs(reader));
+    swarm.do(ask);
+    followers.wake([]);
+    await Promise.all(heard);
+    followers.open(1);
+    expect(followers.count).toBe(followersMax);
+    expect(await readers[1]?.read()).toEqual({ done: true, value: undefined });
+    await Promise.all(others.map((reader) => reader.cancel()));
   });
 
   test('[SWARM-12] who waits for a subject is woken by it alone, or when its time is over', async () => {

@@ -1,21 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { idSource, type KeyId } from '../../core/ids.ts';
-import { canonical } from '../../core/json.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { openDraft } from '../../core/swarm/draft.ts';
 import { REJECTIONS } from '../../core/swarm/rejections.ts';
-import { replay } from '../../core/swarm/replay.ts';
-import { KINDS } from '../../core/swarm/state.ts';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { nodeSql } from '../../durable-objects/node-sql.ts';
 import { BooksBroken, LedgerGuard } from '../../durable-objects/swarm/conservation.ts';
-import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
-import { aDescription, aDid, anOffer } from './builders.ts';
 import { COMMAND_LIST_HEAD, runCommandList } from './command-list.ts';
-import { aSwarm, createSwarm, entropyOf, FIRST_KEY, START, SYSTEM } from './memory-swarm.ts';
+import { aSwarm, createSwarm, entropyOf, FIRST_KEY, START, SWARM, SYSTEM, TENANT } from './memory-swarm.ts';
 import { brittle, StoreSwarm } from './store-swarm.ts';
+import { aStoredDevice, checkConsistent } from './stored-device.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -24,55 +20,15 @@ afterEach(() => {
 const post = { type: 'PostTransfer', debit: 'tenant', credit: 'team/a', amountMicro: 1, reference: '' } as const;
 const ask = { type: 'RequestTask', operation: 'text.summarize', input: { text: 'long' } } as const;
 
-/** A device that is in; answers with its id. */
-function aStoredDevice(swarm: StoreSwarm): `dev_${string}` {
-  const enrollment = swarm.do({ type: 'OpenEnrollment' }) as `enr_${string}`;
-  const did = aDid();
-  const device = swarm.do({ type: 'EnrollDevice', enrollment, did, name: 'x' }) as `dev_${string}`;
-  swarm.do({ type: 'AdmitDevice', device, did, connection: 'con', epoch: 0, seq: 0 });
-  facts(swarm, device, [
-    { type: 'device.described', description: aDescription({ parallel: 4, operations: [anOffer()] }) },
-  ]);
-  return device;
-}
-
-/** The device's next facts, in one batch. */
-function facts(swarm: StoreSwarm, device: `dev_${string}`, bodies: readonly object[], from?: number) {
-  const { epoch, seq } = swarm.row('presence', device);
-  const first = from ?? seq + 1;
-  const batch = { device, epoch, facts: bodies.map((body, n) => ({ seq: first + n, at: START, body: body as never })) };
-  return takeFacts(batch, {
-    read: swarm.store.read,
-    execute: (commands) => swarm.store.executeMany(commands).executed,
-  });
-}
-
-/** Stored rows are what the journal says, and what is read. */
-function checkConsistent(swarm: StoreSwarm): void {
-  const rows = replay(swarm.store.events(1, 1_000_000));
-  for (const kind of KINDS) {
-    const stored = swarm.sql.all<{ id: string; body: string }>(`SELECT id, body FROM ${kind} ORDER BY id`);
-    const told = [...rows].filter(([key]) => key.startsWith(`${kind}/`)).sort(([a], [b]) => (a < b ? -1 : 1));
-    expect(stored.map(({ id, body }) => [`${kind}/${id}`, canonical(JSON.parse(body))])).toEqual(
-      told.map(([key, row]) => [key, canonical(row)]),
-    );
-    for (const { id, body } of stored)
-      expect(canonical(swarm.store.read.row(kind, id))).toBe(canonical(JSON.parse(body)));
-  }
-  const last = swarm.sql.all<{ seq: number; hash: string }>(
-    'SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1',
-  )[0];
-  expect(swarm.store.head()).toEqual(last);
-  expect(swarm.store.audit()).toBeNull();
-}
-
 describe('the first command', () => {
   test('[SWARM-1] nothing is done in a swarm that is not created, and that refusal is not kept', () => {
-    const swarm = aSwarm();
-    expect(swarm.refusal(createSwarm())).toBe('swarm_exists');
-    const store = new StoreSwarm();
-    expect(store.code(createSwarm(), { id: 'again' })).toBe('swarm_exists');
-    expect(store.store.origin()).toBe(`${store.row('swarm', 'self').tenant}/${store.row('swarm', 'self').id}`);
+    const swarm = new StoreSwarm({ isCreated: false });
+    expect(swarm.code(post, { id: 'idem:1' })).toBe('swarm_not_found');
+    expect([swarm.store.head().seq, swarm.store.origin()]).toEqual([0, null]);
+    swarm.create();
+    expect(swarm.execute(post, { id: 'idem:1' })).toMatchObject({ replayed: false, result: { ok: true } });
+    expect(swarm.store.origin()).toBe(`${TENANT}/${SWARM}`);
+    expect(swarm.code(createSwarm())).toBe('swarm_exists');
   });
 
   test.each([
@@ -343,90 +299,6 @@ describe('all or nothing', () => {
       return swarm.store.events(2, 10_000).map(({ body, type, at }) => `${type} ${at} ${body}`);
     };
     expect(run(true)).toEqual(run(false));
-  });
-});
-
-describe('facts', () => {
-  const reported = (version: number) => ({ type: 'device.reported', version, reported: { n: version } });
-
-  test('[DEVICE-6] a fact counts once, however often its batch comes and however the batches are cut', () => {
-    const swarm = new StoreSwarm();
-    const device = aStoredDevice(swarm);
-    const bodies = [reported(1), reported(2), reported(3), reported(4)];
-    expect(facts(swarm, device, bodies.slice(0, 2), 2)).toEqual({ kind: 'committed', epoch: 1, seq: 3, refused: [] });
-    const before = swarm.store.head();
-    expect(facts(swarm, device, bodies.slice(0, 2), 2)).toMatchObject({ kind: 'committed', seq: 3 });
-    expect(swarm.store.head()).toEqual(before);
-    // One that is known, and one that is new.
-    expect(facts(swarm, device, bodies.slice(1, 3), 3)).toMatchObject({ kind: 'committed', seq: 4 });
-    expect(swarm.store.head().seq).toBe(before.seq + 1);
-    swarm.now += 40 * 24 * 3_600_000;
-    swarm.reopen();
-    expect(facts(swarm, device, bodies, 2)).toMatchObject({ kind: 'committed', seq: 5, refused: [] });
-    expect(swarm.store.events(1, 1_000).filter(({ type }) => type === 'device.reported')).toHaveLength(4);
-  });
-
-  test('[DEVICE-6] a fact that says something else under a number that is used is refused with a receipt, and changes nothing', () => {
-    const swarm = new StoreSwarm();
-    const device = aStoredDevice(swarm);
-    facts(swarm, device, [reported(1)], 2);
-    const before = swarm.store.head();
-    expect(facts(swarm, device, [reported(9)], 2)).toEqual({
-      kind: 'committed',
-      epoch: 1,
-      seq: 2,
-      refused: [{ seq: 2, code: 'fact_conflict' }],
-    });
-    expect(swarm.store.head()).toEqual(before);
-    expect(swarm.row('device', device).reported.version).toBe(1);
-  });
-
-  test('[DEVICE-5] a batch with a gap is not looked at, and says which fact is expected', () => {
-    const swarm = new StoreSwarm();
-    const device = aStoredDevice(swarm);
-    const before = swarm.digest();
-    expect(facts(swarm, device, [reported(1)], 3)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
-    const deps = { read: swarm.store.read, execute: () => [] };
-    const gap = [2, 4].map((seq) => ({ seq, at: START, body: reported(1) as never }));
-    expect(takeFacts({ device, epoch: 1, facts: gap }, deps)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
-    expect(takeFacts({ device, epoch: 2, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'epoch_stale' });
-    expect(takeFacts({ device: 'dev_nothing', epoch: 1, facts: [] }, deps)).toEqual({
-      kind: 'refused',
-      code: 'device_unknown',
-    });
-    expect(swarm.digest()).toBe(before);
-    swarm.do({ type: 'RevokeDevice', device });
-    expect(takeFacts({ device, epoch: 1, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'device_revoked' });
-  });
-
-  test('[DEVICE-7] poison in the middle of a batch is set aside, and the rest counts', () => {
-    const swarm = new StoreSwarm();
-    const device = aStoredDevice(swarm);
-    const batch = {
-      device,
-      epoch: 1,
-      facts: [
-        { seq: 2, at: START, body: reported(1) as never },
-        { seq: 3, poison: 'nested too deeply' },
-        { seq: 4, at: START, body: { type: 'attempt.started', task: 'tsk_x', attempt: 'att_x', fence: 1 } as never },
-        { seq: 5, at: START, body: reported(2) as never },
-      ],
-    };
-    const answered = takeFacts(batch, {
-      read: swarm.store.read,
-      execute: (commands) => swarm.store.executeMany(commands).executed,
-    });
-    expect(answered).toEqual({
-      kind: 'committed',
-      epoch: 1,
-      seq: 5,
-      refused: [
-        { seq: 3, code: 'fact_invalid' },
-        { seq: 4, code: 'attempt_not_current' },
-      ],
-    });
-    expect(swarm.row('device', device).reported.version).toBe(2);
-    checkConsistent(swarm);
   });
 });
 

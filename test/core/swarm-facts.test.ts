@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { takeFacts } from '../../durable-objects/swarm/facts.ts';
+import { START } from './memory-swarm.ts';
+import { StoreSwarm } from './store-swarm.ts';
+import { aStoredDevice, checkConsistent, facts } from './stored-device.ts';
+
+describe('facts', () => {
+  const reported = (version: number) => ({ type: 'device.reported', version, reported: { n: version } });
+
+  test('[DEVICE-6] a fact counts once, however often its batch comes and however the batches are cut', () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    const bodies = [reported(1), reported(2), reported(3), reported(4)];
+    expect(facts(swarm, device, bodies.slice(0, 2), 2)).toEqual({ kind: 'committed', epoch: 1, seq: 3, refused: [] });
+    const before = swarm.store.head();
+    expect(facts(swarm, device, bodies.slice(0, 2), 2)).toMatchObject({ kind: 'committed', seq: 3 });
+    expect(swarm.store.head()).toEqual(before);
+    // One that is known, and one that is new.
+    expect(facts(swarm, device, bodies.slice(1, 3), 3)).toMatchObject({ kind: 'committed', seq: 4 });
+    expect(swarm.store.head().seq).toBe(before.seq + 1);
+    swarm.now += 40 * 24 * 3_600_000;
+    swarm.reopen();
+    expect(facts(swarm, device, bodies, 2)).toMatchObject({ kind: 'committed', seq: 5, refused: [] });
+    expect(swarm.store.events(1, 1_000).filter(({ type }) => type === 'device.reported')).toHaveLength(4);
+  });
+
+  test('[DEVICE-6] a fact that says something else under a number that is used is refused with a receipt, and changes nothing', () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    facts(swarm, device, [reported(1)], 2);
+    const before = swarm.store.head();
+    expect(facts(swarm, device, [reported(9)], 2)).toEqual({
+      kind: 'committed',
+      epoch: 1,
+      seq: 2,
+      refused: [{ seq: 2, code: 'fact_conflict' }],
+    });
+    expect(swarm.store.head()).toEqual(before);
+    expect(swarm.row('device', device).reported.version).toBe(1);
+  });
+
+  test('[DEVICE-5] a batch with a gap is not looked at, and says which fact is expected', () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    const before = swarm.digest();
+    expect(facts(swarm, device, [reported(1)], 3)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
+    const deps = { read: swarm.store.read, execute: () => [] };
+    const gap = [2, 4].map((seq) => ({ seq, at: START, body: reported(1) as never }));
+    expect(takeFacts({ device, epoch: 1, facts: gap }, deps)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
+    expect(takeFacts({ device, epoch: 2, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'epoch_stale' });
+    expect(takeFacts({ device: 'dev_nothing', epoch: 1, facts: [] }, deps)).toEqual({
+      kind: 'refused',
+      code: 'device_unknown',
+    });
+    expect(swarm.digest()).toBe(before);
+    swarm.do({ type: 'RevokeDevice', device });
+    expect(takeFacts({ device, epoch: 1, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'device_revoked' });
+  });
+
+  test('[DEVICE-7] poison in the middle of a batch is set aside, and the rest counts', () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    const batch = {
+      device,
+      epoch: 1,
+      facts: [
+        { seq: 2, at: START, body: reported(1) as never },
+        { seq: 3, poison: 'nested too deeply' },
+        { seq: 4, at: START, body: { type: 'attempt.started', task: 'tsk_x', attempt: 'att_x', fence: 1 } as never },
+        { seq: 5, at: START, body: reported(2) as never },
+      ],
+    };
+    const answered = takeFacts(batch, {
+      read: swarm.store.read,
+      execute: (commands) => swarm.store.executeMany(commands).executed,
+    });
+    expect(answered).toEqual({
+      kind: 'committed',
+      epoch: 1,
+      seq: 5,
+      refused: [
+        { seq: 3, code: 'fact_invalid' },
+        { seq: 4, code: 'attempt_not_current' },
+      ],
+    });
+    expect(swarm.row('device', device).reported.version).toBe(2);
+    checkConsistent(swarm);
+  });
+});
