@@ -46,6 +46,8 @@ export const cycleMs = 30 * 24 * 3_600_000;
 
 export const planTasksMax = 200;
 export const planDepthMax = 50;
+/** Bytes of results that one success may put into the inputs of others: all of it is written in one decision. */
+export const resultsFilledBytesMax = 8 * 1024 * 1024;
 export const missionsOpenMax = 200;
 export const tasksOpenMax = 10_000;
 export const devicesMax = 32_000;

@@ -144,10 +144,13 @@ function takeFact(draft: Draft, command: Extract<DeviceCommand, { type: 'TakeFac
   return ok(said.ok ? said.value : `refused:${code}`);
 }
 
+/** Leaves room for what events say beside it: the device, its routes. */
+const factBytesMax = eventBodyBytesMax - 1024;
+
 /** What a device says of itself becomes an event as it is; a result has a limit and an answer of its own. */
 function isTooLarge(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): boolean {
   if (body.type !== 'device.described' && body.type !== 'device.reported') return false;
-  return isLargerThan(canonical(body), eventBodyBytesMax);
+  return isLargerThan(canonical(body), factBytesMax);
 }
 
 function say(

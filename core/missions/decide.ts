@@ -3,8 +3,15 @@
 
 import { assert } from '../assert.ts';
 import type { MissionId } from '../ids.ts';
-import { canonical, isLargerThan, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
-import { deadlineMsDefault, deadlineMsMax, missionsOpenMax, taskInputBytesMax, tasksOpenMax } from '../limits.ts';
+import { canonical, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
+import {
+  deadlineMsDefault,
+  deadlineMsMax,
+  missionsOpenMax,
+  resultsFilledBytesMax,
+  taskInputBytesMax,
+  tasksOpenMax,
+} from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -92,21 +99,31 @@ export function taskEnded(draft: Draft, task: Task): void {
     return planned ? draft.row('task', planned.task) : null;
   };
   let open = 0;
+  let room = resultsFilledBytesMax;
   for (const planned of mission.tasks) {
     const row = draft.row('task', planned.task);
     if (row && isOpen(row)) open++;
     if (row?.state !== 'waiting' || task.key === null || !planned.after.includes(task.key)) continue;
     if (!planned.after.every((key) => rowOf(key)?.state === 'succeeded')) continue;
-    if (!release(draft, mission, row, (key) => rowOf(key)?.result ?? null)) return;
+    const filled = release(draft, mission, row, (key) => rowOf(key)?.result ?? null, room);
+    if (filled === null) return;
+    room -= filled;
   }
   if (open === 0)
     draft.emit({ type: 'mission.succeeded', subject: `mission/${mission.id}`, body: { mission: mission.id } });
 }
 
-/** Gives a waiting task its input and its place. False when that ended the mission. */
-function release(draft: Draft, mission: Mission, task: Task, resultOf: (key: string) => Task['result']): boolean {
+/** Gives a waiting task its input and its place. Answers how many bytes were put into it; null when that ended the mission. */
+function release(
+  draft: Draft,
+  mission: Mission,
+  task: Task,
+  resultOf: (key: string) => Task['result'],
+  room: number,
+): number | null {
   const filled = fillInput(task.input, resultOf);
-  if (filled && isTooLarge(filled.input)) {
+  const bytes = filled ? bytesOf(filled.input) : 0;
+  if (bytes > Math.min(taskInputBytesMax, room)) {
     const error = {
       code: 'input_too_large',
       message: 'The results put into the input make it too large.',
@@ -114,16 +131,16 @@ function release(draft: Draft, mission: Mission, task: Task, resultOf: (key: str
     };
     draft.emit({ type: 'task.failed', subject: `task/${task.id}`, body: { task: task.id, error } });
     fail(draft, mission, task);
-    return false;
+    return null;
   }
   draft.emit({ type: 'task.released', subject: `task/${task.id}`, body: { task: task.id, ...filled } });
   placeById(draft, task.id);
-  return true;
+  return bytes;
 }
 
-/** Results that fit by themselves may not fit together. Depth comes first: the text of a bottomless value has no end. */
-function isTooLarge(input: Json): boolean {
-  return jsonDepth(input) > jsonDepthMax || isLargerThan(canonical(input), taskInputBytesMax);
+/** Results that fit by themselves may not fit together: too deep is as good as endless. */
+function bytesOf(input: Json): number {
+  return jsonDepth(input) > jsonDepthMax ? Number.POSITIVE_INFINITY : Buffer.byteLength(canonical(input));
 }
 
 function fail(draft: Draft, mission: Mission, task: Task): void {

@@ -38,6 +38,7 @@ import { durableSql, first, type Sql } from '../sql-port.ts';
 import { runInside, sendDelivery } from './effects.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
+import { groupCommit, type Submit } from './group-commit.ts';
 import { type DrainDeps, drain, type Lane, lanesDue, nextInOutbox } from './outbox-drain.ts';
 import { answer } from './queries.ts';
 import { newSigningKey } from './signing-key.ts';
@@ -64,6 +65,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #store: SwarmStore;
   readonly #breaker: Breaker;
   readonly #followers: Followers;
+  readonly #submit: Submit;
   #alarmAt: number | null = null;
   #warned = false;
   /** Lanes of the outbox that are under way. */
@@ -79,6 +81,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       events: (from, limit) => this.#store.events(from, limit),
       origin: () => this.#store.origin() ?? '',
       headSeq: () => this.#store.head().seq,
+    });
+    this.#submit = groupCommit({
+      execute: (commands) => this.#execute(commands),
+      durable: () => ctx.storage.sync(),
+      moment: () => scheduler.wait(0),
     });
     this.#store.audit();
     ctx.blockConcurrencyWhile(async () => {
@@ -107,7 +114,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async execute(command: Execute): Promise<Executed> {
-    return only(this.#execute([command]));
+    return only(await this.#submit([command]));
   }
 
   async executeMany(commands: readonly Execute[]): Promise<readonly Executed[]> {
@@ -115,7 +122,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       return commands.map(() =>
         refused({ code: 'limit_reached', limit: 'commandsPerCallMax', most: commandsPerCallMax }),
       );
-    return this.#execute(commands);
+    return this.#submit(commands);
   }
 
   async read(actor: Actor, query: Query): Promise<Result<Json, Rejection>> {

@@ -58,4 +58,6 @@ async function main(names: readonly string[]): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
+// What was started ends with this process: each benchmark sees to that on `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 process.exitCode = await main(process.argv.slice(2));

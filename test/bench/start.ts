@@ -49,17 +49,14 @@ async function readyMs(home: string): Promise<number> {
   const started = performance.now();
   const npm = spawn('npm', ['start', '--silent'], {
     cwd: root,
-    // A group of its own, so that a start that hangs can be ended whole.
     detached: true,
     env: { ...process.env, STARLING_HOME: home, PORT: '0' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  try {
+  return await running(npm, async () => {
     await said(npm, npm.stdout, /^ready http/m);
     return performance.now() - started;
-  } finally {
-    await end(npm);
-  }
+  });
 }
 
 /** An edge node that connects and then has nothing to do. */
@@ -76,16 +73,13 @@ async function edgeNode(folder: string): Promise<Measure[]> {
         detached: true,
         stdio: ['ignore', 'ignore', 'pipe'],
       });
-      try {
+      await running(node, async () => {
         await said(node, node.stderr, /\bconnected\b/);
         times.push(performance.now() - started);
-        if (n === STARTS - 1 && canSeeProcesses) {
-          await pause(restMs);
-          resident = residentBytes(node.pid ?? 0);
-        }
-      } finally {
-        await end(node);
-      }
+        if (n < STARTS - 1 || !canSeeProcesses) return;
+        await pause(restMs);
+        resident = residentBytes(node.pid ?? 0);
+      });
     }
     const memory = resident / 2 ** 20;
     return [
@@ -113,13 +107,22 @@ function said(child: ChildProcess, stream: NodeJS.ReadableStream, what: RegExp):
   });
 }
 
-/** Ends a process and everything in its group. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  process.kill(-child.pid, 'SIGTERM');
-  await Promise.race([ended, pause(waitMsMax / 3, null, { ref: false })]);
-  if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+/** Ends the process when `work` is done, and everything in its group: it leads one of its own (`detached`). */
+async function running<T>(child: ChildProcess, work: () => Promise<T>): Promise<T> {
+  const signal = (name: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name);
+  };
+  const kill = (): void => signal('SIGKILL');
+  process.once('exit', kill);
+  try {
+    return await work();
+  } finally {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    signal('SIGTERM');
+    if (child.exitCode === null) await Promise.race([ended, pause(waitMsMax / 3, null, { ref: false })]);
+    kill();
+    process.off('exit', kill);
+  }
 }
 
 const NOTES = [

@@ -170,6 +170,31 @@ describe('facts', () => {
     expect(says(swarm, device, reported).types).toEqual(['device.reported']);
   });
 
+  test('[DEVICE-7] the largest fact that is not set aside fits its events, whatever it is made of', () => {
+    const swarm = aSwarm();
+    const device = aDevice(swarm, { operations: [] });
+    const name = `text.${'x'.repeat(95)}`;
+    const sized = (bytes: number) => [
+      { ...reported, reported: { x: 'x'.repeat(bytes) } },
+      { type: 'device.described', description: aDescription({ runtime: 'x'.repeat(bytes) }) } as const,
+      {
+        type: 'device.described',
+        description: aDescription({ operations: [anOffer({ name, input: { x: 'x'.repeat(bytes) } })] }),
+      } as const,
+    ];
+    let refused = 0;
+    let taken = 0;
+    for (let bytes = eventBodyBytesMax - 1_700; bytes < eventBodyBytesMax; bytes += 50)
+      for (const body of sized(bytes)) {
+        const { result, types } = says(swarm, device, body);
+        // Taken or set aside, but never refused: a refused fact would come again for ever.
+        expect(result.ok).toBe(true);
+        if (types.includes('fact.set_aside')) refused++;
+        else taken++;
+      }
+    expect([refused > 20, taken > 5]).toEqual([true, true]);
+  });
+
   test('[DEVICE-7] facts that were lost on the device are counted in the journal', () => {
     const swarm = aSwarm();
     const device = aDevice(swarm);

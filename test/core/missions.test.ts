@@ -8,6 +8,7 @@ import {
   missionsOpenMax,
   planDepthMax,
   planTasksMax,
+  resultsFilledBytesMax,
   taskInputBytesMax,
   tasksOpenMax,
 } from '../../core/limits.ts';
@@ -161,6 +162,19 @@ describe('a mission', () => {
       expect(swarm.row('mission', mission)).toMatchObject({ state: 'failed', failedKey: 'b' });
     },
   );
+
+  test('[MISSION-5] one success puts a bounded number of bytes into the inputs of others', () => {
+    const large = 'x'.repeat(taskInputBytesMax - 100);
+    const most = Math.floor(resultsFilledBytesMax / taskInputBytesMax);
+    for (const users of [most, most + 1]) {
+      const swarm = aSwarm({ supplyMicro: 1e6 });
+      aDevice(swarm, { parallel: 64 });
+      const uses = Array.from({ length: users }, (_, n) => step(`k${n}`, ['a'], { part: { $result: 'a' } }));
+      const { mission, task } = start(swarm, [step('a'), ...uses]);
+      succeed(swarm, task('a'), large);
+      expect(swarm.row('mission', mission).state).toBe(users === most ? 'running' : 'failed');
+    }
+  });
 
   test.each(['fails', 'is cancelled', 'expires'] as const)(
     '[MISSION-6] the first task that %s ends the mission, and what is still open of it',
