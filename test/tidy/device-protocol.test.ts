@@ -7,7 +7,6 @@ import { z } from 'zod';
 import { verifyByDid } from '../../core/devices/did.ts';
 import { jsonDepthMax } from '../../core/json.ts';
 import * as coreLimits from '../../core/limits.ts';
-import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import {
   type ChallengeText,
   CLOSE_CODES,
@@ -27,6 +26,7 @@ import {
   squadFrame,
 } from '../../core/wire/device.ts';
 import { telemetryBatchBytesMax } from '../../core/wire/telemetry.ts';
+import { PRIVACY_CLASSES } from '../../core/wire/terms.ts';
 import { PROBLEM_CODES } from '../../durable-objects/squad/problems.ts';
 import * as squadLimits from '../../durable-objects/squad/squad-limits.ts';
 

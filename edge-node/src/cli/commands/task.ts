@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { waitSecondsMax } from '../../../../core/limits.ts';
 import type { Result } from '../../../../core/result.ts';
-import { EXECUTOR_KINDS, PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { type TaskView, task as taskSchema } from '../../../../core/wire/tasks.ts';
+import { EXECUTOR_KINDS, PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { OPEN_TASK_STATES, type TaskState } from '../../../../core/work/state.ts';
 import type { ApiAnswer, ApiError } from '../api.ts';
 import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
