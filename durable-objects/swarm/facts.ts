@@ -1,8 +1,11 @@
 // A device's batch of facts, in one transaction. The squad repeats what it is not sure of; a fact that is committed already is
 // checked against what it said the first time, and counts once [P2].
 
+import { Defect } from '../../core/assert.ts';
+import type { DeviceCommand } from '../../core/devices/commands.ts';
 import { factIdText } from '../../core/devices/fact-id.ts';
 import type { FactBatch, FactsAnswer } from '../../core/devices/port.ts';
+import type { DeviceId } from '../../core/ids.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 import type { RefusedFact } from '../../core/wire/device.ts';
@@ -11,6 +14,8 @@ export interface FactsDeps {
   readonly read: Read;
   execute(commands: readonly Execute[]): readonly Executed[];
 }
+
+type TakesFact = Execute & { readonly command: Extract<DeviceCommand, { type: 'TakeFact' }> };
 
 export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): FactsAnswer {
   const { device, epoch, facts } = batch;
@@ -21,20 +26,9 @@ export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): Facts
   const first = facts[0]?.seq ?? presence.seq + 1;
   const inOrder = facts.every((fact, index) => fact.seq === first + index);
   if (first > presence.seq + 1 || !inOrder) return { kind: 'expected', epoch, seq: presence.seq + 1 };
-  const executed = execute(
-    facts.map((fact) => ({
-      id: factIdText({ device, epoch, seq: fact.seq }),
-      actor: { kind: 'device', id: device },
-      ...('trace' in fact && fact.trace !== undefined ? { trace: fact.trace } : {}),
-      command: {
-        type: 'TakeFact',
-        device,
-        epoch,
-        seq: fact.seq,
-        body: 'poison' in fact ? { type: 'poison', reason: fact.poison } : fact.body,
-      },
-      remember: true,
-    })),
+  const executed = executeAll(
+    facts.map((fact) => commandOf(fact, device, epoch)),
+    execute,
   );
   const refused: RefusedFact[] = [];
   for (const [index, { result }] of executed.entries()) {
@@ -46,4 +40,33 @@ export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): Facts
     else return { kind: 'refused', code: 'swarm_unavailable' };
   }
   return { kind: 'committed', epoch, seq: read.row('presence', device)?.seq ?? presence.seq, refused };
+}
+
+function commandOf(fact: FactBatch['facts'][number], device: DeviceId, epoch: number): TakesFact {
+  const { seq } = fact;
+  return {
+    id: factIdText({ device, epoch, seq }),
+    actor: { kind: 'device', id: device },
+    ...('trace' in fact && fact.trace !== undefined ? { trace: fact.trace } : {}),
+    command: {
+      type: 'TakeFact',
+      device,
+      epoch,
+      seq,
+      body: 'poison' in fact ? { type: 'poison', reason: fact.poison } : fact.body,
+    },
+    remember: true,
+  };
+}
+
+/** A batch whose transaction a defect has ended is taken fact by fact; the one that caused it is set aside [P11]. */
+function executeAll(commands: readonly TakesFact[], execute: FactsDeps['execute']): readonly Executed[] {
+  try {
+    return execute(commands);
+  } catch (cause) {
+    if (!(cause instanceof Defect)) throw cause;
+    const [only] = commands;
+    if (only === undefined || commands.length > 1) return commands.flatMap((command) => executeAll([command], execute));
+    return execute([{ ...only, command: { ...only.command, body: { type: 'poison', reason: 'defect' } } }]);
+  }
 }

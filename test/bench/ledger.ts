@@ -8,8 +8,8 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
 import { watchWorkerd } from '../../local/workerd.ts';
 import { countSyncs } from './count-syncs.ts';
 import { inFolder } from './local-platform.ts';
-import { BATCH, benchPostgres, CLIENTS, type PostgresResult } from './postgres.ts';
-import { compared, type Measure, median, type Outcome, plain } from './report.ts';
+import { BATCH, CLIENTS, type Postgres, startPostgres } from './postgres.ts';
+import { compared, type Measure, median, type Outcome, plain, type Turn } from './report.ts';
 
 const ROUNDS = 5;
 const POSTGRES_ROUNDS = 3;
@@ -51,70 +51,47 @@ async function measureAll(url: URL, workerd: () => number | null): Promise<Outco
     await againstBare(url, 'batched, 100 in a transaction', { n: 20_000, batch: 100 }),
     await againstBare(url, 'single, 1 in a transaction', { n: 5_000, batch: 1 }),
   ];
-  const calls = await perSecond(url, { n: 3_000, batch: 1, callers: CLIENTS }, POSTGRES_ROUNDS);
-  const batches = await perSecond(url, { n: 20_000, batch: BATCH, callers: 1 }, POSTGRES_ROUNDS);
+  const postgres = await startPostgres();
+  try {
+    const calls = { n: 3_000, batch: 1, callers: CLIENTS };
+    const batches = { n: 20_000, batch: BATCH, callers: 1 };
+    measures.push(
+      await againstPostgres(url, calls, `${CLIENTS} callers, each waiting for its one transfer`, postgres),
+      await againstPostgres(url, batches, `1 caller, waiting for ${BATCH} transfers at a time`, postgres),
+    );
+  } finally {
+    await postgres?.stop();
+  }
   const pid = workerd();
-  const syncs =
-    pid === null
-      ? null
-      : await countSyncs(pid, () => once(url, 'swarm', { n: CALLS_TRACED, batch: 1, callers: CLIENTS }));
-  const postgres = await benchPostgres();
-  measures.push(...againstPostgres(calls, batches, postgres));
+  const traced = { n: CALLS_TRACED, batch: 1, callers: CLIENTS };
+  const syncs = pid === null ? null : await countSyncs(pid, () => once(url, 'swarm', traced));
   if (syncs !== null)
     measures.push(plain('ledger', `fsyncs for each call of ${CLIENTS} callers`, syncs / CALLS_TRACED, 'fsyncs'));
   return { measures, notes: notesOf(postgres, syncs) };
 }
 
-function againstPostgres(calls: number, batches: number, postgres: PostgresResult | null): Measure[] {
-  const ways = [
-    {
-      what: `${CLIENTS} callers, each waiting for its one transfer`,
-      ours: calls,
-      theirs: postgres?.clients,
-      goal: { least: 5 },
-    },
-    {
-      what: `1 caller, waiting for ${BATCH} transfers at a time`,
-      ours: batches,
-      theirs: postgres?.batches,
-      goal: null,
-    },
-  ];
-  const names = [`${CLIENTS} clients, a transaction for each`, `1 client, ${BATCH} in a server-side function`];
-  return ways.map(({ what, ours, theirs, goal }, i) =>
-    theirs === undefined
-      ? plain('ledger', what, ours, 'transfers/s')
-      : compared(
-          'ledger',
-          what,
-          ours,
-          'transfers/s',
-          { name: `PostgreSQL ${postgres?.version}, ${names[i]}`, value: theirs },
-          goal,
-        ),
-  );
+async function againstPostgres(url: URL, way: Way, what: string, postgres: Postgres | null): Promise<Measure> {
+  await once(url, 'swarm', way);
+  const turns: Turn[] = [];
+  const isSingle = way.batch === 1;
+  for (let n = 0; n < POSTGRES_ROUNDS; n++) {
+    const ours = await once(url, 'swarm', way);
+    turns.push({ ours, theirs: postgres ? await (isSingle ? postgres.clients() : postgres.batches()) : Number.NaN });
+  }
+  if (postgres === null) return plain('ledger', what, median(turns.map(({ ours }) => ours)), 'transfers/s');
+  const theirs = isSingle
+    ? `${CLIENTS} clients, a transaction for each`
+    : `1 client, ${BATCH} in a server-side function`;
+  const goal = isSingle ? { least: 5 } : null;
+  return compared('ledger', what, 'transfers/s', `PostgreSQL ${postgres.version}, ${theirs}`, turns, goal);
 }
 
 async function againstBare(url: URL, what: string, way: Way): Promise<Measure> {
-  const ours: number[] = [];
-  const ratios: number[] = [];
+  const turns: Turn[] = [];
   for (const which of ['starling', 'bare']) await once(url, which, way);
-  for (let round = 0; round < ROUNDS; round++) {
-    const starling = await once(url, 'starling', way);
-    ours.push(starling);
-    ratios.push(starling / (await once(url, 'bare', way)));
-  }
-  const value = median(ours);
-  // The median of the rounds' own ratios: the two of one round had the same machine.
-  const bare = { name: 'bare statements', value: value / median(ratios) };
-  return compared('ledger', what, value, 'transfers/s', bare, { least: 0.6 });
-}
-
-async function perSecond(url: URL, way: Way, rounds: number): Promise<number> {
-  await once(url, 'swarm', way);
-  const values: number[] = [];
-  for (let round = 0; round < rounds; round++) values.push(await once(url, 'swarm', way));
-  return median(values);
+  for (let n = 0; n < ROUNDS; n++)
+    turns.push({ ours: await once(url, 'starling', way), theirs: await once(url, 'bare', way) });
+  return compared('ledger', what, 'transfers/s', 'bare statements', turns, { least: 0.6 });
 }
 
 /** Does it once; transfers per second. */
@@ -157,7 +134,7 @@ function startMiniflare(worker: string, folder: string): Miniflare {
   );
 }
 
-function notesOf(postgres: PostgresResult | null, syncs: number | null): string[] {
+function notesOf(postgres: Postgres | null, syncs: number | null): string[] {
   return [
     'Against bare statements all transfers of a round run in one turn of the object, which the runtime makes durable together: what is compared is computing and writing. The bare loop writes the same five rows a transfer; it decides nothing, hashes nothing, looks nothing up and checks nothing.',
     'Against PostgreSQL every call waits until its transfers are durable, on both sides by synchronising a write-ahead log on the same disk: here SQLite’s, by fsync; there by its defaults (fsync on, synchronous_commit on). How many calls share one is counted above. All clients move the same account: in PostgreSQL each waits for the row until the one before it is durable.',

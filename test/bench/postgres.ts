@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const SECONDS = 5;
+/** One round. */
+const SECONDS = 2;
 export const CLIENTS = 16;
 export const BATCH = 100;
 const startMsMax = 20_000;
@@ -30,17 +31,18 @@ CREATE FUNCTION move_many(n int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN FOR i IN 1..n LOOP PERFORM move(1 + i % 10); END LOOP; END $$;
 `;
 
-/** Transfers per second, in each way. */
-export interface PostgresResult {
+/** A running server; each way answers with its transfers per second. */
+export interface Postgres {
   readonly version: string;
   /** `CLIENTS` clients, a transaction for each transfer. */
-  readonly clients: number;
+  clients(): Promise<number>;
   /** One client, `BATCH` transfers in a transaction. */
-  readonly batches: number;
+  batches(): Promise<number>;
+  stop(): Promise<void>;
 }
 
 /** Null where PostgreSQL is not installed. */
-export async function benchPostgres(): Promise<PostgresResult | null> {
+export async function startPostgres(): Promise<Postgres | null> {
   const bin = findPostgres();
   const user = postgresUser();
   if (bin === null || user === null) return null;
@@ -58,30 +60,41 @@ export async function benchPostgres(): Promise<PostgresResult | null> {
     ...as,
     stdio: 'ignore',
   });
-  try {
-    await untilReady(bin, as);
-    writeFileSync(join(folder, 'schema.sql'), SCHEMA, { mode: 0o644 });
-    await run(join(bin, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', '-f', join(folder, 'schema.sql')], as);
-    const bench = async (name: string, script: string, clients: number): Promise<number> => {
-      const file = join(folder, name);
-      writeFileSync(file, script, { mode: 0o644 });
-      const { stdout } = await run(
-        join(bin, 'pgbench'),
-        ['-n', '-M', 'prepared', '-c', `${clients}`, '-j', '2', '-T', `${SECONDS}`, '-f', file],
-        as,
-      );
-      return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
-    };
-    const clients = await bench('single.sql', '\\set to random(1, 10)\nSELECT move(:to);\n', CLIENTS);
-    const batches = BATCH * (await bench('batched.sql', `SELECT move_many(${BATCH});\n`, 1));
-    const { stdout } = await run(join(bin, 'postgres'), ['--version'], as);
-    return { version: /[\d.]+/.exec(stdout)?.[0] ?? '', clients, batches };
-  } finally {
-    server.kill('SIGINT');
+  const kill = (): boolean => server.kill('SIGINT');
+  process.once('exit', kill);
+  const stop = async (): Promise<void> => {
+    process.off('exit', kill);
+    kill();
     await new Promise((resolve) => (server.exitCode === null ? server.once('exit', resolve) : resolve(null)));
     rmSync(folder, { recursive: true, force: true });
+  };
+  const bench = async (file: string, clients: number): Promise<number> => {
+    const flags = ['-n', '-M', 'prepared', '-c', `${clients}`, '-j', '2', '-T', `${SECONDS}`, '-f', join(folder, file)];
+    const { stdout } = await run(join(bin, 'pgbench'), flags, as);
+    return Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
+  };
+  try {
+    await untilReady(bin, as);
+    for (const [file, text] of Object.entries(FILES)) writeFileSync(join(folder, file), text, { mode: 0o644 });
+    await run(join(bin, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', '-f', join(folder, 'schema.sql')], as);
+    const { stdout } = await run(join(bin, 'postgres'), ['--version'], as);
+    return {
+      version: /[\d.]+/.exec(stdout)?.[0] ?? '',
+      clients: () => bench('single.sql', CLIENTS),
+      batches: async () => BATCH * (await bench('batched.sql', 1)),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }
+
+const FILES = {
+  'schema.sql': SCHEMA,
+  'single.sql': '\\set to random(1, 10)\nSELECT move(:to);\n',
+  'batched.sql': `SELECT move_many(${BATCH});\n`,
+} as const;
 
 async function untilReady(bin: string, as: object): Promise<void> {
   const until = Date.now() + startMsMax;

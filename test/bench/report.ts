@@ -18,11 +18,13 @@ export interface Outcome {
   readonly notes: readonly string[];
 }
 
-interface Against {
-  readonly name: string;
-  /** The other's value in the same unit. */
-  readonly value: number;
+/** One round of both, taken right after each other: the machine was the same for the two. */
+export interface Turn {
+  readonly ours: number;
+  readonly theirs: number;
 }
+
+type RatioGoal = { readonly least: number } | { readonly most: number } | null;
 
 /** A measure without a goal. */
 export function plain(bench: string, measure: string, value: number, unit: string): Measure {
@@ -34,23 +36,23 @@ export function bounded(bench: string, measure: string, value: number, unit: str
   return { ...plain(bench, measure, value, unit), goal: `≤ ${bound.most}`, met: value <= bound.most };
 }
 
-/** A measure held against another one; `least` or `most` is the goal for the ratio. */
+/** A measure held against another one, over rounds in turns; the goal is for the ratio, the median of the rounds' own. */
 export function compared(
   bench: string,
   measure: string,
-  value: number,
   unit: string,
-  against: Against,
-  goal: { readonly least: number } | { readonly most: number } | null = null,
+  against: string,
+  turns: readonly Turn[],
+  goal: RatioGoal = null,
 ): Measure {
-  const ratio = value / against.value;
-  const isMet = goal === null ? null : 'least' in goal ? ratio >= goal.least : ratio <= goal.most;
+  const ratio = median(turns.map(({ ours, theirs }) => ours / theirs));
+  const theirs = round(median(turns.map((turn) => turn.theirs))).toLocaleString('en-US');
   return {
-    ...plain(bench, measure, value, unit),
-    against: `${against.name}: ${round(against.value)} ${unit}`,
+    ...plain(bench, measure, median(turns.map(({ ours }) => ours)), unit),
+    against: `${against}: ${theirs} ${unit}`,
     ratio: round(ratio),
     goal: goal === null ? null : 'least' in goal ? `ratio ≥ ${goal.least}` : `ratio ≤ ${goal.most}`,
-    met: isMet,
+    met: goal === null ? null : 'least' in goal ? ratio >= goal.least : ratio <= goal.most,
   };
 }
 

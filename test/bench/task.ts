@@ -7,8 +7,8 @@ import { inFolder, onPlatform, signUp } from './local-platform.ts';
 import { compared, type Measure, median, type Outcome, plain } from './report.ts';
 import { type Restate, startRestate } from './restate.ts';
 
-const ROUNDS = 3;
-const roundMs = 4_000;
+const ROUNDS = 5;
+const roundMs = 2_400;
 const CALLERS = [1, 16] as const;
 
 export function task(): Promise<Outcome> {
@@ -29,34 +29,33 @@ async function compare(ours: Call, restate: Restate | null, why: Restate | strin
   const theirs = restate && restateCall(restate.url);
   const measures: Measure[] = [];
   for (const callers of CALLERS) {
-    const rounds: { ours: Round[]; theirs: Round[] } = { ours: [], theirs: [] };
-    for (let round = 0; round < ROUNDS; round++) {
-      rounds.ours.push(await runCallers(ours, callers, roundMs));
-      if (theirs) rounds.theirs.push(await runCallers(theirs, callers, roundMs));
-    }
-    measures.push(...measuresOf(callers, rounds.ours, rounds.theirs, restate?.version ?? null));
+    const rounds: { ours: Round; theirs: Round | null }[] = [];
+    for (let n = 0; n < ROUNDS; n++)
+      rounds.push({
+        ours: await runCallers(ours, callers, roundMs),
+        theirs: theirs && (await runCallers(theirs, callers, roundMs)),
+      });
+    measures.push(...measuresOf(callers, rounds, restate?.version ?? ''));
   }
   return { measures, notes: notesOf(typeof why === 'string' ? why : null) };
 }
 
 function measuresOf(
   callers: number,
-  ours: readonly Round[],
-  theirs: readonly Round[],
-  version: string | null,
+  rounds: readonly { readonly ours: Round; readonly theirs: Round | null }[],
+  version: string,
 ): Measure[] {
   const who = callers === 1 ? '1 caller' : `${callers} callers`;
-  const show = (of: keyof Round, label: string, unit: string, better: 'least' | 'most', isGoal: boolean): Measure => {
-    const value = median(ours.map((round) => round[of]));
-    if (version === null) return plain('task', `${who}: ${label}`, value, unit);
-    const goal = better === 'least' ? ({ least: 1 } as const) : ({ most: 1 } as const);
-    const against = { name: `Restate ${version}`, value: median(theirs.map((round) => round[of])) };
-    return compared('task', `${who}: ${label}`, value, unit, against, isGoal ? goal : null);
+  const show = (of: keyof Round, label: string, unit: string, goal: { least: number } | { most: number } | null) => {
+    const turns = rounds.flatMap(({ ours, theirs }) => (theirs ? [{ ours: ours[of], theirs: theirs[of] }] : []));
+    return turns.length > 0
+      ? compared('task', `${who}: ${label}`, unit, `Restate ${version}`, turns, goal)
+      : plain('task', `${who}: ${label}`, median(rounds.map(({ ours }) => ours[of])), unit);
   };
   return [
-    show('p50Ms', 'p50', 'ms', 'most', true),
-    show('p99Ms', 'p99', 'ms', 'most', false),
-    show('perSecond', 'throughput', 'tasks/s', 'least', true),
+    show('p50Ms', 'p50', 'ms', { most: 1 }),
+    show('p99Ms', 'p99', 'ms', null),
+    show('perSecond', 'throughput', 'tasks/s', { least: 1 }),
   ];
 }
 

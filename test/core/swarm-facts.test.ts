@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Defect, Fault } from '../../core/assert.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { START } from './memory-swarm.ts';
 import { StoreSwarm } from './store-swarm.ts';
@@ -55,6 +56,37 @@ describe('facts', () => {
     expect(swarm.digest()).toBe(before);
     swarm.do({ type: 'RevokeDevice', device });
     expect(takeFacts({ device, epoch: 1, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'device_revoked' });
+  });
+
+  test('[DEVICE-7] a fact that the swarm’s own code cannot take is set aside, and the rest counts', () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    const bodies = [2, 3, 4].map((seq) => ({ seq, at: START, body: reported(seq) as never }));
+    const answer = takeFacts(
+      { device, epoch: 1, facts: bodies },
+      {
+        read: swarm.store.read,
+        execute(commands) {
+          const fails = commands.some(
+            ({ command }) => command.type === 'TakeFact' && command.seq === 3 && command.body.type !== 'poison',
+          );
+          if (fails) throw new Defect('what cannot be');
+          return swarm.store.executeMany(commands).executed;
+        },
+      },
+    );
+    expect(answer).toEqual({ kind: 'committed', epoch: 1, seq: 4, refused: [{ seq: 3, code: 'fact_invalid' }] });
+    expect(swarm.row('device', device).reported.version).toBe(4);
+    const fault = () => {
+      throw new Fault('the disk is away', { retryable: true });
+    };
+    // A fault is no fact's own: everything is asked for again.
+    expect(() =>
+      takeFacts(
+        { device, epoch: 1, facts: [{ seq: 5, at: START, body: reported(5) as never }] },
+        { read: swarm.store.read, execute: fault },
+      ),
+    ).toThrow(Fault);
   });
 
   test('[DEVICE-7] poison in the middle of a batch is set aside, and the rest counts', () => {
