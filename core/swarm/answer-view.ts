@@ -37,6 +37,7 @@ export function answerView(draft: Draft, command: SwarmCommand, id: string): Jso
     case 'VoidTransfer':
       return show(draft.row('transfer', id), transferView);
     case 'CreateTrigger':
+    case 'RotateTrigger':
       return show(draft.row('trigger', id), triggerView);
     case 'CreateWebhook':
     case 'RotateWebhook':

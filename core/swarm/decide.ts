@@ -90,6 +90,7 @@ function dispatchCommand(
     case 'RevokeKey':
       return decideKeys(draft, command);
     case 'CreateTrigger':
+    case 'RotateTrigger':
     case 'DeleteTrigger':
     case 'FireTrigger':
       return decideTriggers(draft, command);

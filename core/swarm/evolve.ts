@@ -118,6 +118,7 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
       return [['key', body.key]];
     case 'trigger.created':
     case 'trigger.fired':
+    case 'trigger.rotated':
     case 'trigger.deleted':
       return [['trigger', body.trigger]];
     case 'webhook.created':

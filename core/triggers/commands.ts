@@ -10,6 +10,7 @@ export type TriggerCommand =
       Trigger,
       'id' | 'state' | 'fired' | 'lastFiredAt' | 'createdAt'
     >)
+  | { readonly type: 'RotateTrigger'; readonly trigger: TriggerId; readonly sealedSecret: string }
   | { readonly type: 'DeleteTrigger'; readonly trigger: TriggerId }
   /** A delivery whose signature holds. The sender's delivery id is the command's id. */
   | {

@@ -22,6 +22,17 @@ export function decideTriggers(draft: Draft, command: TriggerCommand): Result<st
       draft.emit({ type: 'trigger.created', subject: `trigger/${command.trigger}`, body });
       return ok(command.trigger);
     }
+    case 'RotateTrigger': {
+      const trigger = draft.row('trigger', command.trigger);
+      if (trigger?.state !== 'active') return err({ code: 'trigger_not_found' });
+      const { sealedSecret } = command;
+      draft.emit({
+        type: 'trigger.rotated',
+        subject: `trigger/${trigger.id}`,
+        body: { trigger: trigger.id, sealedSecret },
+      });
+      return ok(trigger.id);
+    }
     case 'DeleteTrigger': {
       const trigger = draft.row('trigger', command.trigger);
       if (trigger?.state !== 'active') return err({ code: 'trigger_not_found' });

@@ -21,4 +21,9 @@ export type TriggerEvent =
         readonly started: string;
       };
     }
+  | {
+      readonly type: 'trigger.rotated';
+      readonly subject: string;
+      readonly body: { readonly trigger: TriggerId; readonly sealedSecret: string };
+    }
   | { readonly type: 'trigger.deleted'; readonly subject: string; readonly body: { readonly trigger: TriggerId } };

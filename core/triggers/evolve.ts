@@ -10,6 +10,7 @@ export function evolveTrigger(trigger: Trigger | null, event: TriggerEvent, at: 
     return { id, state: 'active', ...body, fired: 0, lastFiredAt: null, createdAt: at };
   }
   assert(trigger !== null, 'a trigger is created first');
+  if (event.type === 'trigger.rotated') return { ...trigger, sealedSecret: event.body.sealedSecret };
   if (event.type === 'trigger.deleted') return { ...trigger, state: 'deleted' };
   return { ...trigger, fired: trigger.fired + 1, lastFiredAt: at };
 }

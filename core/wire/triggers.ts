@@ -57,17 +57,22 @@ export type TaskTemplate = z.infer<typeof taskTemplate>;
 export const missionTemplate = z.strictObject({ plan: z.record(z.string(), json) });
 export type MissionTemplate = z.infer<typeof missionTemplate>;
 
+/** A secret that the sender has made. */
+const senderSecret = z
+  .string()
+  .min(16)
+  .max(256)
+  .regex(/^[\x21-\x7e]+$/, 'expected printable characters');
+
+/** POST /v1/triggers/{id}/rotate. Without `secret` one is made, and shown once. */
+export const rotateTrigger = z.strictObject({ secret: senderSecret.optional() });
+
 /** POST /v1/triggers. Without `secret` one is made, and shown once. */
 export const createTrigger = z
   .strictObject({
     name: z.string().min(1).max(100),
     preset: z.enum(TRIGGER_PRESETS),
-    secret: z
-      .string()
-      .min(16)
-      .max(256)
-      .regex(/^[\x21-\x7e]+$/, 'expected printable characters')
-      .optional(),
+    secret: senderSecret.optional(),
     /** Event types that fire it; all, when left out. */
     events: z.array(senderEvent).min(1).max(eventPatternsMax).optional(),
     task: taskTemplate.optional(),
@@ -111,7 +116,8 @@ function* problemsOf(trigger: TriggerParts): Generator<{ path: string[]; message
   yield { path: isEntry ? ['mapping', pointer] : ['mapping'], message: `${reason} at "${pointer}"` };
 }
 
-function secretProblem(preset: TriggerPreset, secret: string): string | null {
+/** Why a preset cannot use this secret, or null. */
+export function secretProblem(preset: TriggerPreset, secret: string): string | null {
   if (preset === 'stripe') return secret.startsWith('whsec_') ? null : 'expected the endpoint secret, whsec_…';
   if (preset !== 'standard-webhooks') return null;
   const form = /^(whsec|whpk)_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(secret);

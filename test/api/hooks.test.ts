@@ -108,6 +108,31 @@ test('Standard Webhooks, Stripe and generic signatures are taken', async () => {
   );
 });
 
+test('a secret that the sender made later takes the place of the first, at the same address', async () => {
+  const made = await aTrigger({ preset: 'stripe' });
+  const rotated = await api.send('POST', `/v1/triggers/${made.trigger}/rotate`, {
+    json: { secret: 'whsec_made_by_stripe' },
+  });
+  expect([rotated.status, rotated.json.secret, rotated.json.url]).toEqual([200, 'whsec_made_by_stripe', made.json.url]);
+  const body = JSON.stringify({ id: 'evt_9', type: 'invoice.paid', text: 'hi' });
+  const at = Math.floor(api.clock.now / 1_000);
+  const deliver = (secret: string) => {
+    const v1 = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
+    return api.send('POST', made.path, { key: null, body, headers: { 'stripe-signature': `t=${at},v1=${v1}` } });
+  };
+  expect((await deliver(made.secret)).status).toBe(401);
+  expect((await deliver('whsec_made_by_stripe')).status).toBe(202);
+  const wrong = await api.send('POST', `/v1/triggers/${made.trigger}/rotate`, {
+    json: { secret: 'not-of-stripe-at-all' },
+  });
+  expect([wrong.status, at400(wrong.json)]).toEqual([400, '/secret']);
+  const fresh = await api.send('POST', `/v1/triggers/${made.trigger}/rotate`, {});
+  expect(String(fresh.json.secret)).toMatch(/^whsec_/);
+});
+
+/** The pointer of the first thing that is wrong. */
+const at400 = (problem: Parameters<typeof at>[0]) => at(problem, 'errors', 0, 'pointer');
+
 test('a wrong signature is 401, none is 401, an old one is 400; nothing is started', async () => {
   const made = await aTrigger({ preset: 'standard-webhooks' });
   const body = '{"text":"hello"}';

@@ -112,6 +112,16 @@ describe('a trigger', () => {
     expect(swarm.refusal({ type: 'DeleteTrigger', trigger })).toBe('trigger_not_found');
   });
 
+  test('[TRIGGER-6] a new secret takes the place of the old one, and nothing else changes', () => {
+    const swarm = aSwarm();
+    const trigger = aTrigger(swarm);
+    const before = swarm.row('trigger', trigger);
+    swarm.do({ type: 'RotateTrigger', trigger, sealedSecret: 'v1.another' });
+    expect(swarm.row('trigger', trigger)).toEqual({ ...before, sealedSecret: 'v1.another' });
+    swarm.do({ type: 'DeleteTrigger', trigger });
+    expect(swarm.refusal({ type: 'RotateTrigger', trigger, sealedSecret: 'v1.third' })).toBe('trigger_not_found');
+  });
+
   test('[TRIGGER-5] there are at most so many, and deleting one makes room', () => {
     const swarm = aSwarm();
     const triggers = Array.from({ length: triggersMax }, () => aTrigger(swarm));

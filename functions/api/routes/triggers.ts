@@ -3,6 +3,7 @@
 import type { JsonObject } from '../../../core/json.ts';
 import { mintToken } from '../../../core/keys/token.ts';
 import { idOf } from '../../../core/wire/terms.ts';
+import { secretProblem, type TriggerPreset } from '../../../core/wire/triggers.ts';
 import { readTriggerAddress, receiveDelivery } from '../../webhooks/receive.ts';
 import {
   answer,
@@ -21,7 +22,7 @@ import { readBytes } from '../middleware/body.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
 import { page, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
-import { NewTrigger, Started, Trigger, TriggerWithSecret } from '../shapes/webhooks.ts';
+import { NewTrigger, Started, Trigger, TriggerRotation, TriggerWithSecret } from '../shapes/webhooks.ts';
 import { take, takeByAddress } from '../take.ts';
 
 const id = idParam('trg', 'trigger_not_found');
@@ -85,6 +86,38 @@ export const triggerRoutes: readonly Route[] = [
     serve: async ({ params }, call) => {
       const found = await read({ type: 'trigger', id: params.id }, call);
       return found.ok ? answer(200, withUrl(asObject(found.value), call)) : refuse(found.error, call);
+    },
+  }),
+
+  route({
+    method: 'post',
+    path: '/v1/triggers/{id}/rotate',
+    operationId: 'rotateTrigger',
+    tag: 'Triggers',
+    summary: 'Replace a trigger’s secret',
+    description:
+      'The address stays, the old secret ends at once. Give the `secret` that the sender shows (Stripe makes its own when it knows the address); without one, one is made, shown here, and never again.',
+    scope: 'webhooks:write',
+    params: { id },
+    body: TriggerRotation,
+    bodyOptional: true,
+    answers: { 200: { description: 'The trigger, with its new secret.', body: TriggerWithSecret } },
+    refuses: ['trigger_not_found'],
+    serve: async ({ params, body }, call) => {
+      const found = await read({ type: 'trigger', id: params.id }, call);
+      if (!found.ok) return refuse(found.error, call);
+      const { preset } = asObject(found.value);
+      const problem = body.secret === undefined ? null : secretProblem(preset as TriggerPreset, body.secret); // a view of ours
+      if (problem !== null)
+        return refuse({ code: 'invalid_request', errors: [{ pointer: '/secret', message: problem }] }, call);
+      const made = edgeMade(call.command, call.caller.swarm, call.deps);
+      const secret = body.secret ?? made.secret();
+      const command = {
+        type: 'RotateTrigger',
+        trigger: params.id,
+        sealedSecret: made.seal(secret, params.id),
+      } as const;
+      return perform(command, { status: 200, make: ({ view }) => ({ ...withUrl(view, call), secret }) }, call);
     },
   }),
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { delivery, replayDelivery, rotateKey, trigger, webhook } from '../../../core/wire/resources.ts';
-import { createTrigger } from '../../../core/wire/triggers.ts';
+import { createTrigger, rotateTrigger } from '../../../core/wire/triggers.ts';
 import { createWebhook } from '../../../core/wire/webhooks.ts';
 import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
@@ -33,6 +33,10 @@ export const Trigger = shape('Trigger', trigger.extend({ url }), {
 
 export const TriggerWithSecret = shape('TriggerWithSecret', trigger.extend({ url, secret }), {
   ...(Trigger.example as object),
+  secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0PmVq1m0b7Y=',
+});
+
+export const TriggerRotation = shape('TriggerRotation', rotateTrigger, {
   secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0PmVq1m0b7Y=',
 });
 
