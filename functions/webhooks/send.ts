@@ -121,8 +121,13 @@ async function checkName(url: string, resolve: NonNullable<SendDeps['resolve']>)
   }
 }
 
+/** How the platform's way out says that it refused an address after looking the name up (local/outbound.ts). */
+const OUTBOUND_REFUSED = 'starling-outbound-refused';
+
 function judge(response: Response, now: number): DeliveryOutcome {
   const { status } = response;
+  // Nothing was sent. A receiver that says so of itself harms nobody but itself.
+  if (response.headers.has(OUTBOUND_REFUSED)) return { outcome: 'refused', error: 'address_private' };
   if (status >= 200 && status < 300) return { outcome: 'delivered', status };
   if (status === 410) return { outcome: 'disabled', status, error: 'answered_gone' };
   const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), now);

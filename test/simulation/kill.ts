@@ -195,7 +195,7 @@ function summary(
     facts: sum(({ mirror }) => mirror.facts.total()),
     ends,
     streams: sum(({ follower }) => follower?.opened() ?? 0),
-    // The platform gives up when workerd is lost too often [P18]; whatever runs it starts it again.
+    // The platform gives up when workerd is lost while it starts, or too often [P18]; whatever runs it starts it again.
     gaveUp: run?.server.ownEnds() ?? 0,
     ...(missed.length > 0 ? { missed } : {}),
   };

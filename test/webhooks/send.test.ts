@@ -12,6 +12,7 @@ import {
   sendDelivery,
 } from '../../functions/webhooks/send.ts';
 import { newSecret, newSigner } from '../../functions/webhooks/signing-key.ts';
+import { REFUSED_HEADER } from '../../local/outbound.ts';
 
 const NOW = Date.parse('2026-11-20T12:00:00Z');
 const SECRET = newSecret();
@@ -241,6 +242,17 @@ test.each([
   ['http://redis:6379/', 'address_private'],
 ])('[SEND-6] %s is refused before anything is sent: %s', async (url, error) => {
   expect(await sendDelivery(delivery({ url }), never)).toEqual({ outcome: 'refused', error });
+});
+
+test('[SEND-6] a name that the platform’s way out refused is refused, and not tried again', async () => {
+  const refusing: SendDeps = {
+    ...never,
+    fetch: async () => new Response(null, { status: 403, headers: { [REFUSED_HEADER]: 'private_address' } }),
+  };
+  expect(await sendDelivery(delivery({ url: 'https://rebind.example.com/' }), refusing)).toEqual({
+    outcome: 'refused',
+    error: 'address_private',
+  });
 });
 
 test('[SEND-6] a name that leads to a private address is refused where the platform shows it', async () => {
