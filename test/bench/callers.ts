@@ -17,6 +17,19 @@ export interface Round {
   readonly perSecond: number;
 }
 
+/** Makes so many calls, one after the other. */
+export async function makeCalls(call: Call, count: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    for (let n = 0; n < count; n++) {
+      const { status, body } = await post(call, agent);
+      call.check(status, body);
+    }
+  } finally {
+    agent.destroy();
+  }
+}
+
 /** Runs `callers` of them for `ms`, after a warm-up of a fifth of that. */
 export async function runCallers(call: Call, callers: number, ms: number): Promise<Round> {
   const agent = new Agent({ keepAlive: true, maxSockets: callers });

@@ -19,7 +19,8 @@ const startMsMax = 30_000;
 
 export interface Restate {
   readonly version: string;
-  /** Where `{"n": …}` is posted to. */
+  readonly pid: number;
+  /** Where the input of a task is posted to. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -68,7 +69,7 @@ export async function startRestate(folder: string): Promise<Restate | string> {
     return `it did not start: ${error instanceof Error ? error.message : String(error)}`;
   }
   const version = versionOf(join(modules, 'restate-server', 'package.json'));
-  return { version, url: `http://127.0.0.1:${ingress}/task/run`, stop };
+  return { version, pid: server.pid ?? 0, url: `http://127.0.0.1:${ingress}/task/run`, stop };
 }
 
 async function install(): Promise<{ readonly binary: string } | string> {

@@ -2,7 +2,8 @@
 // with a Restate server that does three durable steps on the same machine.
 
 import { join } from 'node:path';
-import { type Call, type Round, runCallers } from './callers.ts';
+import { type Call, makeCalls, type Round, runCallers } from './callers.ts';
+import { countSyncs } from './count-syncs.ts';
 import { inFolder, onPlatform, signUp } from './local-platform.ts';
 import { compared, type Measure, median, type Outcome, plain } from './report.ts';
 import { type Restate, startRestate } from './restate.ts';
@@ -10,14 +11,18 @@ import { type Restate, startRestate } from './restate.ts';
 const ROUNDS = 5;
 const roundMs = 2_400;
 const CALLERS = [1, 16] as const;
+/** Calls whose fsyncs are counted. */
+const CALLS_TRACED = 40;
 
 export function task(): Promise<Outcome> {
   return inFolder(async (folder) => {
     const restate = await startRestate(join(folder, 'restate'));
     try {
-      return await onPlatform(join(folder, 'starling'), async ({ url }) => {
+      return await onPlatform(join(folder, 'starling'), async ({ url, workerdPid }) => {
         const { apiKey } = await signUp(url);
-        return compare(taskCall(url, apiKey), typeof restate === 'string' ? null : restate, restate);
+        const ours = taskCall(url, apiKey);
+        const outcome = await compare(ours, restate);
+        return { ...outcome, measures: [...outcome.measures, ...(await syncs(ours, workerdPid ?? 0, restate))] };
       });
     } finally {
       if (typeof restate !== 'string') await restate.stop();
@@ -25,8 +30,22 @@ export function task(): Promise<Outcome> {
   });
 }
 
-async function compare(ours: Call, restate: Restate | null, why: Restate | string): Promise<Outcome> {
-  const theirs = restate && restateCall(restate.url);
+/** How often each of them asks the disk, for one task. */
+async function syncs(ours: Call, workerd: number, restate: Restate | string): Promise<Measure[]> {
+  const what = 'fsyncs for each task of 1 caller';
+  const own = await countSyncs(workerd, () => makeCalls(ours, CALLS_TRACED));
+  if (own === null) return [];
+  if (typeof restate === 'string') return [plain('task', what, own / CALLS_TRACED, 'fsyncs')];
+  const theirs = await countSyncs(restate.pid, () => makeCalls(restateCall(restate.url), CALLS_TRACED));
+  const turn = { ours: own / CALLS_TRACED, theirs: (theirs ?? Number.NaN) / CALLS_TRACED };
+  return [compared('task', what, 'fsyncs', `Restate ${restate.version}`, [turn])];
+}
+
+/** @param restate or why it is left out */
+async function compare(ours: Call, restate: Restate | string): Promise<Outcome> {
+  const why = typeof restate === 'string' ? restate : null;
+  const theirs = typeof restate === 'string' ? null : restateCall(restate.url);
+  const version = typeof restate === 'string' ? '' : restate.version;
   const measures: Measure[] = [];
   for (const callers of CALLERS) {
     const rounds: { ours: Round; theirs: Round | null }[] = [];
@@ -35,9 +54,9 @@ async function compare(ours: Call, restate: Restate | null, why: Restate | strin
         ours: await runCallers(ours, callers, roundMs),
         theirs: theirs && (await runCallers(theirs, callers, roundMs)),
       });
-    measures.push(...measuresOf(callers, rounds, restate?.version ?? ''));
+    measures.push(...measuresOf(callers, rounds, version));
   }
-  return { measures, notes: notesOf(typeof why === 'string' ? why : null) };
+  return { measures, notes: notesOf(why) };
 }
 
 function measuresOf(
