@@ -14,15 +14,9 @@ interface BodyRow {
 }
 
 /** Statement texts, made once: the table's name is a `Kind`, never a caller's word. */
-export const STATEMENTS = Object.fromEntries(
-  KINDS.map((kind) => [
-    kind,
-    {
-      get: `SELECT body FROM ${kind} WHERE id = ?`,
-      put: `INSERT INTO ${kind} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`,
-    },
-  ]),
-) as Readonly<Record<Kind, { readonly get: string; readonly put: string }>>; // fromEntries forgets the keys
+const GET = Object.fromEntries(KINDS.map((kind) => [kind, `SELECT body FROM ${kind} WHERE id = ?`])) as Readonly<
+  Record<Kind, string>
+>; // fromEntries forgets the keys
 
 /** The index of open tasks is used by a query that says its condition in these words. */
 const OPEN = `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`;
@@ -57,7 +51,7 @@ export interface RowCache {
 }
 
 export function readRow<K extends Kind>(sql: Sql, kind: K, id: string): Rows[K] | null {
-  const stored = first(sql.all<BodyRow>(STATEMENTS[kind].get, id));
+  const stored = first(sql.all<BodyRow>(GET[kind], id));
   // Written by this store from a row of this kind.
   return stored ? (JSON.parse(stored.body) as Rows[K]) : null;
 }

@@ -15,10 +15,11 @@ import { type Effect, react } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
-import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
-import { first, type Sql } from '../sql-port.ts';
+import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
+import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
-import { type RowCache, STATEMENTS, sqlRead } from './swarm-read.ts';
+import { type Insert, rowInserter } from './insert-rows.ts';
+import { type RowCache, sqlRead } from './swarm-read.ts';
 
 export interface SwarmStoreDeps {
   /** Milliseconds since the epoch; the store makes it never run backwards. */
@@ -74,9 +75,22 @@ interface Transaction {
   told: boolean;
 }
 
-const APPEND = `INSERT INTO journal (seq, hash, type, version, at, actor, subject, command, trace, body)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-
+const INTO_JOURNAL: Insert = {
+  head: 'INSERT INTO journal (seq, hash, type, version, at, actor, subject, command, trace, body)',
+  columns: 10,
+  tail: '',
+};
+const INTO_ANSWER: Insert = { head: 'INSERT INTO answer (id, digest, answer)', columns: 3, tail: '' };
+const INTO_ROWS = Object.fromEntries(
+  KINDS.map((kind) => [
+    kind,
+    {
+      head: `INSERT INTO ${kind} (id, body)`,
+      columns: 2,
+      tail: 'ON CONFLICT (id) DO UPDATE SET body = excluded.body',
+    },
+  ]),
+) as Readonly<Record<Kind, Insert>>; // fromEntries forgets the keys
 /** Opens the store over migrated tables. */
 export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   let head: Head = { seq: 0, hash: GENESIS };
@@ -97,9 +111,16 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   /** Keys of cached rows that go when the transaction is over. */
   const passing = new Set<string>();
   let written = 0;
+  /** Journal rows and answers of the transaction under way, to be written together. */
+  const lines: SqlValue[] = [];
+  const given: SqlValue[] = [];
   const write = (query: string, ...bindings: Parameters<Sql['run']>[1][]): void => {
     written++;
     sql.run(query, ...bindings);
+  };
+  const rows = rowInserter(sql);
+  const insert = (into: Insert, values: readonly SqlValue[]): void => {
+    written += rows(into, values);
   };
   const cache: RowCache = {
     get: (kind, id) => cached.get(`${kind}/${id}`),
@@ -109,7 +130,13 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       if (!KEPT.has(kind) || row === null) passing.add(key);
     },
     flush() {
-      for (const [key, { kind, id }] of dirty) write(STATEMENTS[kind].put, id, JSON.stringify(cached.get(key)));
+      const byKind = new Map<Kind, SqlValue[]>();
+      for (const [key, { kind, id }] of dirty) {
+        const values = byKind.get(kind) ?? [];
+        if (values.length === 0) byKind.set(kind, values);
+        values.push(id, JSON.stringify(cached.get(key)));
+      }
+      for (const [kind, values] of byKind) insert(INTO_ROWS[kind], values);
       dirty.clear();
     },
   };
@@ -129,7 +156,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     for (const line of said) {
       const event = chain(origin, head.hash, head.seq + 1, line, context);
       const { seq, hash, type, version, at, actor, subject, command, trace, body } = event;
-      write(APPEND, seq, hash, type, version, at, actor, subject, command, trace, body);
+      lines.push(seq, hash, type, version, at, actor, subject, command, trace, body);
       head = { seq, hash };
       appended.push(event);
     }
@@ -151,10 +178,14 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   function answersTo(commands: readonly Execute[]): Map<string, Known> {
     const ids = commands.filter(({ remember }) => remember).map(({ id }) => id);
     if (ids.length === 0) return new Map();
-    const known = sql.all<Known & { id: string }>(
-      'SELECT id, digest, answer FROM answer WHERE id IN (SELECT value FROM json_each(?))',
-      JSON.stringify(ids),
-    );
+    const [only] = ids;
+    const known =
+      ids.length === 1 && only !== undefined
+        ? sql.all<Known & { id: string }>('SELECT id, digest, answer FROM answer WHERE id = ?', only)
+        : sql.all<Known & { id: string }>(
+            'SELECT id, digest, answer FROM answer WHERE id IN (SELECT value FROM json_each(?))',
+            JSON.stringify(ids),
+          );
     return new Map(known.map((row) => [row.id, row]));
   }
 
@@ -201,7 +232,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       : err(decided.error);
     if (remember) {
       const answer = JSON.stringify(result);
-      write('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', id, digest, answer);
+      given.push(id, digest, answer);
       answers.set(id, { digest, answer });
     }
     return { result, replayed: false };
@@ -215,6 +246,8 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       if (haltedBecause !== null) return nothing(commands.map(() => refusal('swarm_halted')));
       const before = { head, clock };
       written = 0;
+      lines.length = 0;
+      given.length = 0;
       try {
         return sql.transaction(() => {
           clock = Math.max(clock, deps.now());
@@ -229,6 +262,8 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
           };
           current = transaction;
           const executed = commands.map((command) => one(command, transaction));
+          insert(INTO_JOURNAL, lines);
+          insert(INTO_ANSWER, given);
           cache.flush();
           transaction.guard.check();
           return { executed, events: transaction.appended, told: transaction.told, written };

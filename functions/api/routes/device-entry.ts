@@ -142,6 +142,8 @@ async function connect(call: OpenCall): Promise<Response> {
   for (const [name] of request.headers) if (name.startsWith(OWN_HEADERS)) headers.delete(name);
   headers.delete('authorization');
   headers.delete('cookie');
+  // Compression would cost each silent socket some 240 KiB.
+  headers.delete('sec-websocket-extensions');
   headers.set(UPGRADE_HEADERS.tenant, t);
   headers.set(UPGRADE_HEADERS.swarm, s);
   headers.set(UPGRADE_HEADERS.device, d);
