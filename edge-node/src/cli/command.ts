@@ -2,6 +2,7 @@
 // is called.
 
 import type { z } from 'zod';
+import type { Result } from '../../../core/result.ts';
 import type { Api, ApiAnswer, ApiError } from './api.ts';
 import type { Config } from './config.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -114,4 +115,23 @@ export function readAnswer<T extends z.ZodType>(
     message: `the server's answer is not what this version expects (${where})`,
   });
   return null;
+}
+
+/** What an answer is, and how it is told to a person. */
+export interface Shown<T extends z.ZodType> {
+  readonly schema: T;
+  describe(view: z.output<T>): string;
+}
+
+/** Shows what the platform answered, or says why there is nothing to show. */
+export function printAnswer<T extends z.ZodType>(
+  context: CommandContext,
+  { schema, describe }: Shown<T>,
+  answer: Result<ApiAnswer, ApiError>,
+): ExitCode {
+  if (!answer.ok) return refused(context, answer.error);
+  const view = readAnswer(context, schema, answer.value);
+  if (view === null) return EXIT.unreachable;
+  print(context, view, describe(view));
+  return EXIT.ok;
 }

@@ -3,11 +3,13 @@
 import type { Result } from '../../../../core/result.ts';
 import { type MissionView, mission as missionSchema } from '../../../../core/wire/missions.ts';
 import type { ApiAnswer, ApiError } from '../api.ts';
-import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
+import { type CommandContext, fail, misused, print, printAnswer, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
 import { createProgress, credits, printable, span, table, timeOf } from '../output.ts';
 import { secondsOf } from './task.ts';
+
+const SHOWN = { schema: missionSchema, describe };
 
 /** Pauses between two looks: short at first, for plans that are quickly done. */
 const lookMsMin = 100;
@@ -34,7 +36,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     ...(time === undefined ? {} : { deadline: time }),
   };
   const answer = await api.post('/v1/missions', { body, ...(key === undefined ? {} : { idempotencyKey: key }) });
-  return flags.has('no-wait') ? show(context, answer) : follow(context, answer, timeout);
+  return flags.has('no-wait') ? printAnswer(context, SHOWN, answer) : follow(context, answer, timeout);
 }
 
 export async function get(context: CommandContext): Promise<ExitCode> {
@@ -42,7 +44,9 @@ export async function get(context: CommandContext): Promise<ExitCode> {
   const timeout = secondsOf(flags.one('timeout'));
   if (timeout === null) return misused(context, '--timeout is a number of seconds');
   const answer = await api.get(`/v1/missions/${encodeURIComponent(words[0] ?? '')}`);
-  return flags.has('wait') || flags.has('timeout') ? follow(context, answer, timeout) : show(context, answer);
+  return flags.has('wait') || flags.has('timeout')
+    ? follow(context, answer, timeout)
+    : printAnswer(context, SHOWN, answer);
 }
 
 /** A file may hold a whole request, or the plan alone. */
@@ -93,14 +97,6 @@ function conclude(context: CommandContext, view: MissionView): ExitCode {
   if (view.state === 'succeeded') return EXIT.ok;
   const at = view.failedKey === null ? '' : ` at ${view.failedKey}`;
   return fail(context, 'failed', { code: `mission_${view.state}`, message: `${view.id} ${view.state}${at}` });
-}
-
-function show(context: CommandContext, answer: Result<ApiAnswer, ApiError>): ExitCode {
-  if (!answer.ok) return refused(context, answer.error);
-  const view = readAnswer(context, missionSchema, answer.value);
-  if (view === null) return EXIT.unreachable;
-  print(context, view, describe(view));
-  return EXIT.ok;
 }
 
 function describe(view: MissionView): string {

@@ -7,10 +7,12 @@ import { type TaskView, task as taskSchema } from '../../../../core/wire/tasks.t
 import { EXECUTOR_KINDS, PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { OPEN_TASK_STATES, type TaskState } from '../../../../core/work/state.ts';
 import type { ApiAnswer, ApiError } from '../api.ts';
-import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
+import { type CommandContext, fail, misused, print, printAnswer, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
 import { createProgress, credits, microOf, printable, span, table, timeOf } from '../output.ts';
+
+const SHOWN = { schema: taskSchema, describe };
 
 /** With somebody watching, the task is looked at so often. */
 const watchedWaitSeconds = 1;
@@ -31,7 +33,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     ...(key === undefined ? {} : { idempotencyKey: key }),
     ...(isWaiting ? { waitSeconds: waitOnce(context, timeout) } : {}),
   });
-  return isWaiting ? follow(context, answer, timeout) : show(context, answer);
+  return isWaiting ? follow(context, answer, timeout) : printAnswer(context, SHOWN, answer);
 }
 
 export async function get(context: CommandContext): Promise<ExitCode> {
@@ -39,12 +41,16 @@ export async function get(context: CommandContext): Promise<ExitCode> {
   const timeout = secondsOf(flags.one('timeout'));
   if (timeout === null) return misused(context, '--timeout is a number of seconds');
   const path = `/v1/tasks/${encodeURIComponent(words[0] ?? '')}`;
-  if (!flags.has('wait') && !flags.has('timeout')) return show(context, await api.get(path));
+  if (!flags.has('wait') && !flags.has('timeout')) return printAnswer(context, SHOWN, await api.get(path));
   return follow(context, await api.get(path, { waitSeconds: waitOnce(context, timeout) }), timeout);
 }
 
 export async function cancel(context: CommandContext): Promise<ExitCode> {
-  return show(context, await context.api.post(`/v1/tasks/${encodeURIComponent(context.words[0] ?? '')}/cancel`));
+  return printAnswer(
+    context,
+    SHOWN,
+    await context.api.post(`/v1/tasks/${encodeURIComponent(context.words[0] ?? '')}/cancel`),
+  );
 }
 
 const taskList = z.object({ data: z.array(taskSchema), nextCursor: z.string().nullable() });
@@ -120,14 +126,6 @@ function conclude(context: CommandContext, view: TaskView): ExitCode {
   const by = view.attempts.at(-1)?.executor ?? 'nobody';
   const price = credits(view.cost.settledMicro);
   context.terminal.err(`${printable(`${view.id} succeeded in ${span(tookMs)} by ${by} for ${price} credits`)}\n`);
-  return EXIT.ok;
-}
-
-function show(context: CommandContext, answer: Result<ApiAnswer, ApiError>): ExitCode {
-  if (!answer.ok) return refused(context, answer.error);
-  const view = readAnswer(context, taskSchema, answer.value);
-  if (view === null) return EXIT.unreachable;
-  print(context, view, describe(view));
   return EXIT.ok;
 }
 
