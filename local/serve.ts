@@ -54,6 +54,17 @@ function readOptions(env: NodeJS.ProcessEnv): PlatformOptions {
   };
 }
 
+/** A runtime that was ended while it started is started once more; a second time, something is wrong. */
+async function startTwice(start: () => Promise<Platform>): Promise<Platform> {
+  try {
+    return await start();
+  } catch (error) {
+    if (isStopping || error instanceof StartError) throw error;
+    process.stderr.write('starling: the runtime ended while it started; starting it once more\n');
+    return start();
+  }
+}
+
 async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   // The launcher was killed: nobody else would tell us to end.
@@ -62,7 +73,7 @@ async function main(): Promise<void> {
   // Miniflare is 6 MB of JavaScript: compiled once, it loads in half the time.
   enableCompileCache(join(root, 'node_modules', '.cache', 'starling', 'compiled'));
   const { startPlatform } = await import('./platform.ts');
-  platform = await startPlatform(options);
+  platform = await startTwice(() => startPlatform(options));
   platform.failed.then(fail);
   process.stdout.write(`ready ${platform.url}\n`);
   const { firstStart } = await import('./first-start.ts');
