@@ -19,7 +19,6 @@ export const keyClaims = z.strictObject({
   k: idOf('key'),
   p: z.array(z.enum(SCOPES)).max(SCOPES.length),
 });
-export type KeyClaims = z.infer<typeof keyClaims>;
 
 /** A device's lasting credential: `dvc_…`. `q` is the number of its squad. */
 export const deviceClaims = z.strictObject({
@@ -28,11 +27,9 @@ export const deviceClaims = z.strictObject({
   d: idOf('dev'),
   q: z.number().int().min(0).max(100),
 });
-export type DeviceClaims = z.infer<typeof deviceClaims>;
 
 /** An enrolment token: `ent_…`, single use. */
 export const enrollmentClaims = z.strictObject({ t: idOf('tnt'), s: idOf('swm'), e: idOf('enr') });
-export type EnrollmentClaims = z.infer<typeof enrollmentClaims>;
 
 /** Where a webhook sender posts: the last part of `/hooks/…`. Not secret, only unguessable without the platform. */
 export const triggerClaims = z.strictObject({ t: idOf('tnt'), s: idOf('swm'), g: idOf('trg') });

@@ -31,4 +31,3 @@ export type SwarmCommand =
   | KeyCommand
   | TriggerCommand
   | WebhookCommand;
-export type CommandType = SwarmCommand['type'];

@@ -35,7 +35,6 @@ export type TelemetryRecord = z.infer<typeof telemetryRecord>;
 export const telemetryBatch = z.strictObject({
   records: z.array(telemetryRecord).min(1).max(telemetryRecordsMax),
 });
-export type TelemetryBatch = z.infer<typeof telemetryBatch>;
 
 /**
  * What a squad puts into the queue. `batch` is the device's own, and the squad looks no further than that it is an

@@ -71,6 +71,8 @@ interface Transaction {
   readonly guard: LedgerGuard;
   /** What was answered to these commands before, by id; grows with each. */
   readonly answers: Map<string, Known>;
+  /** The answers that are new, as they are written: id, fingerprint, answer. */
+  readonly given: SqlValue[];
   readonly appended: StoredEvent[];
   told: boolean;
 }
@@ -91,6 +93,12 @@ const INTO_ROWS = Object.fromEntries(
     },
   ]),
 ) as Readonly<Record<Kind, Insert>>; // fromEntries forgets the keys
+
+/** An event's values, in the order of the journal's columns. */
+function lineOf({ seq, hash, type, version, at, actor, subject, command, trace, body }: StoredEvent): SqlValue[] {
+  return [seq, hash, type, version, at, actor, subject, command, trace, body];
+}
+
 /** Opens the store over migrated tables. */
 export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   let head: Head = { seq: 0, hash: GENESIS };
@@ -111,9 +119,6 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   /** Keys of cached rows that go when the transaction is over. */
   const passing = new Set<string>();
   let written = 0;
-  /** Journal rows and answers of the transaction under way, to be written together. */
-  const lines: SqlValue[] = [];
-  const given: SqlValue[] = [];
   const write = (query: string, ...bindings: Parameters<Sql['run']>[1][]): void => {
     written++;
     sql.run(query, ...bindings);
@@ -155,9 +160,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     const context = { at: moment.at, actor: actorName(moment.actor), command: moment.commandId, trace: moment.trace };
     for (const line of said) {
       const event = chain(origin, head.hash, head.seq + 1, line, context);
-      const { seq, hash, type, version, at, actor, subject, command, trace, body } = event;
-      lines.push(seq, hash, type, version, at, actor, subject, command, trace, body);
-      head = { seq, hash };
+      head = { seq: event.seq, hash: event.hash };
       appended.push(event);
     }
   }
@@ -189,7 +192,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     return new Map(known.map((row) => [row.id, row]));
   }
 
-  /** Writes what a decision said: events, rows, effects. */
+  /** Takes in what a decision said: its events and rows are written at the end of the transaction, its effects at once. */
   function commit(draft: Draft, transaction: Transaction): void {
     const created = draft.events[0];
     const name =
@@ -232,7 +235,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       : err(decided.error);
     if (remember) {
       const answer = JSON.stringify(result);
-      given.push(id, digest, answer);
+      transaction.given.push(id, digest, answer);
       answers.set(id, { digest, answer });
     }
     return { result, replayed: false };
@@ -246,8 +249,6 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       if (haltedBecause !== null) return nothing(commands.map(() => refusal('swarm_halted')));
       const before = { head, clock };
       written = 0;
-      lines.length = 0;
-      given.length = 0;
       try {
         return sql.transaction(() => {
           clock = Math.max(clock, deps.now());
@@ -257,13 +258,14 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
             ids,
             guard: new LedgerGuard(),
             answers: answersTo(commands),
+            given: [],
             appended: [],
             told: false,
           };
           current = transaction;
           const executed = commands.map((command) => one(command, transaction));
-          insert(INTO_JOURNAL, lines);
-          insert(INTO_ANSWER, given);
+          insert(INTO_JOURNAL, transaction.appended.flatMap(lineOf));
+          insert(INTO_ANSWER, transaction.given);
           cache.flush();
           transaction.guard.check();
           return { executed, events: transaction.appended, told: transaction.told, written };
