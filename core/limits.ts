@@ -79,6 +79,26 @@ export const breakerWindowMs = 60_000;
 export const breakerRowsWrittenMax = 6_000_000;
 export const breakerAlarmsMax = 600;
 
+/** A chore of the recorder that fails waits so long, doubled each time, and is told of after so many tries [P18]. */
+export const choreRetryMsMin = 5_000;
+export const choreRetryMsMax = 60 * 60_000;
+export const choreTriesMax = 5;
+/** A snapshot is taken after so many events: the past is never further than this from one. */
+export const snapshotEvents = 8_192;
+/** Events of one archive segment: a whole number of the Merkle tree's cached subtrees, and bounds what reading one needs. */
+export const segmentEvents = 8_192;
+/** Events that stay in the object at least: what webhooks, proofs and followers ask for is nearly always among them. */
+export const hotEventsMin = 16_384;
+/** The smallest segment that is made on request. */
+export const segmentEventsMin = 256;
+/** An object of the archive; it crosses RPC whole, whose limit is 32 MiB. */
+export const objectBytesMax = 24 * 1024 * 1024;
+/** Events between the two moments of a difference. */
+export const diffEventsMax = 200_000;
+/** How long a tenant may have its history kept; without a setting, for ever. */
+export const retentionDaysMin = 1;
+export const retentionDaysMax = 3_650;
+
 /** The platform's object storage per object is 10 GB: warn at half, refuse new work at 80 %. */
 export const storageBytesMax = 10_000_000_000;
 export const storageBytesWarn = storageBytesMax * 0.5;
@@ -90,4 +110,5 @@ assert(eventBodyBytesMax < frameBytesMax, 'an event fits a frame');
 assert(taskInputBytesMax < frameBytesMax, 'an offer fits a frame');
 assert(deliverWithinMs < leaseMsDefault, 'an undelivered offer is known before its lease ends');
 assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
+assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
 assert(leaseMsMin < leaseMsDefault && leaseMsDefault < leaseMsMax, 'leases are ordered');

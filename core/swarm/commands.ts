@@ -1,5 +1,6 @@
 // All commands of a swarm: the union of the aggregates', and the swarm's own.
 
+import type { ArchiveCommand } from '../archive/commands.ts';
 import type { DeviceCommand } from '../devices/commands.ts';
 import type { KeyId, SwarmId, TenantId } from '../ids.ts';
 import type { KeyCommand } from '../keys/commands.ts';
@@ -30,4 +31,5 @@ export type SwarmCommand =
   | DeviceCommand
   | KeyCommand
   | TriggerCommand
-  | WebhookCommand;
+  | WebhookCommand
+  | ArchiveCommand;

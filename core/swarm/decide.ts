@@ -1,5 +1,6 @@
 // The door of a swarm's rules: every command of every kind is decided here, and nowhere else.
 
+import { decideArchive } from '../archive/decide.ts';
 import { decideDevices } from '../devices/decide.ts';
 import { isLargerThan } from '../json.ts';
 import { decideKeys, refuseActor } from '../keys/decide.ts';
@@ -102,6 +103,12 @@ function dispatchCommand(
     case 'RecordDelivery':
     case 'RetryDelivery':
       return decideWebhooks(draft, command);
+    case 'RecordSnapshot':
+    case 'RecordSegment':
+    case 'ExpireHistory':
+    case 'RecordDeleted':
+    case 'SetRetention':
+      return decideArchive(draft, command);
   }
 }
 

@@ -1,5 +1,6 @@
 // All events of a swarm: the union of the aggregates', and the swarm's own.
 
+import type { ArchiveEvent } from '../archive/events.ts';
 import type { DeviceEvent } from '../devices/events.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
 import type { KeyEvent } from '../keys/events.ts';
@@ -56,5 +57,6 @@ export type SwarmEvent =
   | RouteEvent
   | KeyEvent
   | TriggerEvent
-  | WebhookEvent;
+  | WebhookEvent
+  | ArchiveEvent;
 export type EventType = SwarmEvent['type'];

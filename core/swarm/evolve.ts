@@ -1,6 +1,9 @@
 // Which rows an event touches, and what each looks like after it: the same lines make the present, the past and a replay.
 
-import { unreachable } from '../assert.ts';
+import type { ArchiveEvent } from '../archive/events.ts';
+import { evolveMarks, evolveSegment, evolveSnapshot } from '../archive/evolve.ts';
+import { NO_ARCHIVE } from '../archive/state.ts';
+import { assert, unreachable } from '../assert.ts';
 import type { DeviceEvent } from '../devices/events.ts';
 import { evolveDevice, evolveEnrollment, evolvePresence, type PresenceEvent } from '../devices/evolve.ts';
 import { factOf } from '../devices/fact-id.ts';
@@ -133,6 +136,24 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
     case 'delivery.retried':
     case 'delivery.ended':
       return [['delivery', body.delivery]];
+    case 'snapshot.taken':
+      return [
+        ['snapshot', body.snapshot],
+        ['swarm', SELF],
+      ];
+    case 'snapshot.expired':
+    case 'snapshot.deleted':
+      return [['snapshot', body.snapshot]];
+    case 'segment.archived':
+    case 'segment.expired':
+      return [
+        ['segment', body.segment],
+        ['swarm', SELF],
+      ];
+    case 'segment.deleted':
+      return [['segment', body.segment]];
+    case 'retention.changed':
+      return [['swarm', SELF]];
     default:
       return unreachable(type);
   }
@@ -158,7 +179,7 @@ export function evolve<K extends Kind>(
   const next = (): Rows[Kind] => {
     switch (kind) {
       case 'swarm':
-        return evolveSwarm(row as Swarm | null, event as OwnEvent, at);
+        return evolveSwarm(row as Swarm | null, event as OwnEvent | ArchiveEvent, at);
       case 'account':
         return evolveAccount(row as Rows['account'] | null, id, event as LedgerEvent);
       case 'transfer':
@@ -202,6 +223,18 @@ export function evolve<K extends Kind>(
           event as Extract<WebhookEvent, { type: `delivery.${string}` }>,
           at,
         );
+      case 'snapshot':
+        return evolveSnapshot(
+          row as Rows['snapshot'] | null,
+          event as Extract<ArchiveEvent, { type: `snapshot.${string}` }>,
+          at,
+        );
+      case 'segment':
+        return evolveSegment(
+          row as Rows['segment'] | null,
+          event as Extract<ArchiveEvent, { type: `segment.${string}` }>,
+          at,
+        );
       default:
         return unreachable(kind);
     }
@@ -209,11 +242,21 @@ export function evolve<K extends Kind>(
   return next() as Rows[K];
 }
 
-function evolveSwarm(swarm: Swarm | null, event: OwnEvent, at: number): Swarm {
+function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent, at: number): Swarm {
   if (event.type === 'swarm.created') {
     const { swarm: id, tenant, name, publicKey, supplyMicro, cycleEndsAt } = event.body;
-    return { id, tenant, name, publicKey, supplyMicro, cycle: 1, cycleEndsAt, createdAt: at };
+    return { id, tenant, name, publicKey, supplyMicro, cycle: 1, cycleEndsAt, createdAt: at, ...NO_ARCHIVE };
   }
-  if (swarm === null || event.type !== 'cycle.closed') throw new TypeError('a swarm is created first');
-  return { ...swarm, cycle: event.body.next, cycleEndsAt: swarm.cycleEndsAt + cycleMs };
+  assert(swarm !== null, 'a swarm is created first');
+  switch (event.type) {
+    case 'cycle.closed':
+      return { ...swarm, cycle: event.body.next, cycleEndsAt: swarm.cycleEndsAt + cycleMs };
+    case 'snapshot.taken':
+    case 'segment.archived':
+    case 'segment.expired':
+    case 'retention.changed':
+      return { ...swarm, ...evolveMarks(event) };
+    default:
+      return swarm;
+  }
 }

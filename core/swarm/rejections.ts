@@ -60,6 +60,14 @@ export const REJECTIONS = {
   fact_invalid: { status: 422, title: 'The fact cannot be read' },
   // The journal.
   event_not_found: { status: 404, title: 'There is no such event' },
+  // The past and the archive.
+  moment_ahead: { status: 422, title: 'This moment has not been yet' },
+  moment_before_genesis: { status: 422, title: 'The swarm did not exist at this moment' },
+  history_expired: { status: 410, title: 'This part of the past is past its retention' },
+  history_damaged: { status: 503, title: 'The archive of this part of the past is damaged' },
+  range_too_large: { status: 422, title: 'There are too many events between the two' },
+  archive_out_of_order: { status: 409, title: 'The archive does not go on from there' },
+  retention_not_over: { status: 409, title: 'What is to go is still within its retention' },
   // The ledger.
   transfer_not_found: { status: 404, title: 'There is no such transfer' },
   account_reserved: { status: 422, title: 'The account is moved by cycles alone' },

@@ -1,5 +1,6 @@
 // The swarm itself, and the table of all rows that a swarm has: one kind per aggregate.
 
+import type { ArchiveMarks, Segment, Snapshot } from '../archive/state.ts';
 import type { Device, Enrollment, Presence } from '../devices/state.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
 import type { Key } from '../keys/state.ts';
@@ -10,7 +11,7 @@ import type { Trigger } from '../triggers/state.ts';
 import type { Delivery, Webhook } from '../webhooks/state.ts';
 import type { Task } from '../work/state.ts';
 
-export interface Swarm {
+export interface Swarm extends ArchiveMarks {
   readonly id: SwarmId;
   readonly tenant: TenantId;
   readonly name: string;
@@ -38,6 +39,8 @@ export interface Rows {
   readonly trigger: Trigger;
   readonly webhook: Webhook;
   readonly delivery: Delivery;
+  readonly snapshot: Snapshot;
+  readonly segment: Segment;
 }
 export type Kind = keyof Rows;
 
@@ -55,6 +58,8 @@ export const KINDS = [
   'trigger',
   'webhook',
   'delivery',
+  'snapshot',
+  'segment',
 ] as const satisfies readonly Kind[];
 
 /** The swarm's own row stands under this id: there is one. */

@@ -6,25 +6,15 @@ import { type Checkpoint, type SignedCheckpoint, signCheckpoint } from '../../co
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import { inclusionPath, leafOf, rootOf, type TreeReader } from '../../core/journal/merkle.ts';
 import type { Json } from '../../core/json.ts';
-import { journalPageMax, listLimitMax } from '../../core/limits.ts';
-import { missionView } from '../../core/missions/view.ts';
+import { journalPageMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import { openDraft } from '../../core/swarm/draft.ts';
-import type { Rejection, RejectionCode } from '../../core/swarm/rejections.ts';
-import type { Listed, Query } from '../../core/swarm/service.ts';
-import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
-import {
-  accountView,
-  deliveryView,
-  deviceView,
-  keyView,
-  operationView,
-  transferView,
-  triggerView,
-  webhookView,
-} from '../../core/swarm/views.ts';
-import { taskView } from '../../core/work/view.ts';
+import { answerRows, isRowQuery } from '../../core/swarm/answer.ts';
+import type { Rejection } from '../../core/swarm/rejections.ts';
+import type { Query } from '../../core/swarm/service.ts';
+import { SELF } from '../../core/swarm/state.ts';
+import { transferView } from '../../core/swarm/views.ts';
 import { first, type Sql } from '../sql-port.ts';
+import { sqlRows } from './sql-rows.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
 export interface QueryDeps {
@@ -35,19 +25,6 @@ export interface QueryDeps {
   signingKey(): string;
 }
 
-type Shown = 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer' | 'account' | 'delivery';
-
-const LISTS = {
-  tasks: 'task',
-  missions: 'mission',
-  devices: 'device',
-  keys: 'key',
-  triggers: 'trigger',
-  webhooks: 'webhook',
-  transfers: 'transfer',
-  accounts: 'account',
-} as const satisfies Record<string, Shown>;
-
 /** Events that the proof of one task may bring. */
 const proofEventsMax = 2_000;
 /** Leaves under one cached root of the Merkle tree. */
@@ -55,19 +32,8 @@ const SUBTREE = 256;
 
 export function answer(query: Query, deps: QueryDeps): Result<Json, Rejection> {
   const { store } = deps;
+  if (isRowQuery(query)) return answerRows(query, sqlRows(deps.sql, store.read), deps.moment);
   switch (query.type) {
-    case 'task':
-    case 'mission':
-    case 'device':
-    case 'key':
-    case 'trigger':
-    case 'webhook':
-    case 'transfer':
-      return showOne(query.type, query.id, deps);
-    case 'deliveries':
-      return ok(list('delivery', query, deps, 'webhook', query.webhook));
-    case 'operations':
-      return ok(operations(deps));
     case 'journal': {
       const origin = store.origin() ?? '';
       const limit = Math.min(query.limit, journalPageMax);
@@ -93,82 +59,7 @@ export function answer(query: Query, deps: QueryDeps): Result<Json, Rejection> {
       const parked = first(deps.sql.all<{ n: number }>('SELECT count(*) AS n FROM outbox WHERE parked = 1'))?.n ?? 0;
       return ok(plain({ ...swarm, head: store.head(), halted: store.halted(), parked }));
     }
-    default:
-      return ok(list(LISTS[query.type], query, deps, query.state === undefined ? null : 'state', query.state ?? ''));
   }
-}
-
-function showOne(kind: Exclude<Shown, 'account' | 'delivery'>, id: string, deps: QueryDeps): Result<Json, Rejection> {
-  const row = deps.store.read.row(kind, id);
-  const gone = row !== null && (kind === 'trigger' || kind === 'webhook') && 'state' in row && row.state === 'deleted';
-  if (row === null || gone) return err({ code: NOT_FOUND[kind] });
-  return ok(show(kind, row, deps));
-}
-
-const NOT_FOUND: Readonly<Record<Exclude<Shown, 'account' | 'delivery'>, RejectionCode>> = {
-  task: 'task_not_found',
-  mission: 'mission_not_found',
-  device: 'device_not_found',
-  key: 'key_not_found',
-  trigger: 'trigger_not_found',
-  webhook: 'webhook_not_found',
-  transfer: 'transfer_not_found',
-};
-
-/** A row as it is shown; the casts say again which table it came from. */
-function show(kind: Shown, row: Rows[Kind], { store }: QueryDeps): Json {
-  switch (kind) {
-    case 'task':
-      return plain(taskView(row as Rows['task']));
-    case 'mission':
-      return plain(missionView(row as Rows['mission'], (id) => store.read.row('task', id)));
-    case 'device':
-      return plain(deviceView(row as Rows['device'], store.read.row('presence', (row as Rows['device']).id)));
-    case 'key':
-      return plain(keyView(row as Rows['key']));
-    case 'trigger':
-      return plain(triggerView(row as Rows['trigger']));
-    case 'webhook':
-      return plain(webhookView(row as Rows['webhook']));
-    case 'transfer':
-      return plain(transferView(row as Rows['transfer']));
-    case 'account':
-      return plain(accountView(row as Rows['account']));
-    case 'delivery':
-      return plain(deliveryView(row as Rows['delivery']));
-  }
-}
-
-/** Newest first: ids sort by time. */
-function list(
-  kind: Shown,
-  page: { limit: number; cursor: string | null },
-  deps: QueryDeps,
-  where: 'state' | 'webhook' | null,
-  is: string,
-): Json {
-  const limit = Math.min(page.limit, listLimitMax);
-  const hidden = kind === 'trigger' || kind === 'webhook' ? `AND body ->> '$.state' <> 'deleted'` : '';
-  const rows = deps.sql.all<{ id: string; body: string }>(
-    `SELECT id, body FROM ${kind} WHERE id < ? ${where === null ? '' : `AND body ->> '$.${where}' = ?`} ${hidden} ORDER BY id DESC LIMIT ?`,
-    page.cursor ?? '\uffff',
-    ...(where === null ? [] : [is]),
-    limit + 1,
-  );
-  const data = rows.slice(0, limit).map(({ body }) => show(kind, JSON.parse(body) as Rows[Kind], deps)); // our own rows
-  const listed: Listed = { data, nextCursor: rows.length > limit ? (rows[limit - 1]?.id ?? null) : null };
-  return plain(listed);
-}
-
-function operations({ sql, store, moment }: QueryDeps): Json {
-  const names = sql.all<{ operation: string }>(
-    'SELECT DISTINCT operation FROM route WHERE active = 1 ORDER BY operation LIMIT 1000',
-  );
-  const draft = openDraft(store.read, moment);
-  return plain({
-    data: names.map(({ operation }) => operationView(operation, draft.candidates(operation))),
-    nextCursor: null,
-  });
 }
 
 function tree({ sql }: QueryDeps): TreeReader {
