@@ -66,6 +66,10 @@ export const followersMax = 200;
 /** Events that one read of the journal may bring. */
 export const journalPageMax = 1_000;
 
+/** While the journal grows a checkpoint is signed after so long, or after so many events if that is sooner. */
+export const checkpointMs = 60 * 60_000;
+export const checkpointEvents = 1_024;
+
 /** A timer that fails so often is parked, with an alert [P18]. */
 export const timerTriesMax = 3;
 /** Timers taken in one alarm. */
@@ -91,6 +95,12 @@ export const segmentEvents = 8_192;
 export const hotEventsMin = 16_384;
 /** The smallest segment that is made on request. */
 export const segmentEventsMin = 256;
+/** Text of the events in one segment, so that writing one and reading it back fits an object's memory; a cut comes sooner then. */
+export const segmentBytesMax = 8 * 1024 * 1024;
+/** Segments that one request may have made: a larger backlog goes on with the next request, or by the clock. */
+export const segmentsPerRequestMax = 16;
+/** Bytes of events that were read from the archive and are kept at hand. */
+export const segmentCacheBytes = 12 * 1024 * 1024;
 /** An object of the archive; it crosses RPC whole, whose limit is 32 MiB. */
 export const objectBytesMax = 24 * 1024 * 1024;
 /** Events between the two moments of a difference. */
@@ -98,6 +108,46 @@ export const diffEventsMax = 200_000;
 /** How long a tenant may have its history kept; without a setting, for ever. */
 export const retentionDaysMin = 1;
 export const retentionDaysMax = 3_650;
+
+/** The text of an export that is brought in, unpacked: with its rows it stays below what an object holds. */
+export const importBytesMax = 2 * 1024 ** 3;
+/** One line of an export: an event's body, and what stands around it. */
+export const importLineBytesMax = eventBodyBytesMax + 64 * 1024;
+/** Lines that go to the object at once: one transaction, a few hundredths of a second. */
+export const importBatchBytesMax = 512 * 1024;
+export const importBatchLinesMax = 500;
+/** Whoever sends an export sends something at least so often. */
+export const importSilenceMsMax = 30_000;
+/** An import that nobody goes on with is thrown away after so long. */
+export const importAbandonedMs = 10 * 60_000;
+/** Imported swarms of one tenant. */
+export const importsMax = 20;
+
+/** What happened waits so long to be exported as spans, so that many go in one request. */
+export const traceDelayMs = 2_000;
+/** Spans of one request, and its bytes: collectors refuse larger ones. */
+export const traceBatchSpansMax = 512;
+export const traceBatchBytesMax = 1024 * 1024;
+/** Requests of one turn, and events that are looked through for one of them. */
+export const traceBatchesPerRun = 16;
+export const traceEventsPerBatch = 4_096;
+/** Attempts of one task that are shown, the last ones. */
+export const traceAttemptsMax = 64;
+/** A request that is not taken is tried so often, with growing pauses; then its spans are given up, and counted. */
+export const traceTriesMax = 8;
+export const traceRetryMsMin = 1_000;
+export const traceRetryMsMax = 5 * 60_000;
+/** The collector has so long to answer. */
+export const traceAnswerMsMax = 10_000;
+/** Counts of events are stored after so many: what a restart counts again. */
+export const tallyEventsMax = 8_192;
+
+/** Forks of one tenant that are not deleted. */
+export const forksMax = 50;
+/** Tasks that one what-if runs again; unless it asks for less, all of them. */
+export const whatIfTasksMax = 1_000;
+/** Routes that one what-if wants otherwise. */
+export const whatIfRoutesMax = 50;
 
 /** The platform's object storage per object is 10 GB: warn at half, refuse new work at 80 %. */
 export const storageBytesMax = 10_000_000_000;
@@ -110,5 +160,8 @@ assert(eventBodyBytesMax < frameBytesMax, 'an event fits a frame');
 assert(taskInputBytesMax < frameBytesMax, 'an offer fits a frame');
 assert(deliverWithinMs < leaseMsDefault, 'an undelivered offer is known before its lease ends');
 assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
+assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
+assert(eventBodyBytesMax * 2 < segmentBytesMax && segmentBytesMax * 2 < objectBytesMax, 'a segment is one object');
 assert(leaseMsMin < leaseMsDefault && leaseMsDefault < leaseMsMax, 'leases are ordered');
+assert(traceAttemptsMax < traceBatchSpansMax, 'a task and its attempts fit a request of spans');

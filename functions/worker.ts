@@ -3,21 +3,35 @@
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
+import type { ObjectStore } from '../core/archive/port.ts';
+import { assert } from '../core/assert.ts';
 import { squadName } from '../core/devices/port.ts';
+import type { ForkPort } from '../core/forks/port.ts';
+import type { PastPort } from '../core/history/port.ts';
 import { supplyMicroDefault } from '../core/limits.ts';
+import { type Log, loggerOf } from '../core/log-line.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
+import type { TelemetrySink } from '../core/telemetry/port.ts';
+import type { TraceExporterPort } from '../core/traces/port.ts';
 import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
+import { type CloudEnv, readSink } from './cloud/settings.ts';
 import { type Directory, type NewSwarm, openDirectory } from './directory/directory.ts';
 import { sweepDirectory } from './directory/sweep.ts';
 import { deriveKey } from './secrets.ts';
+import { guardedStore } from './storage/guarded-store.ts';
+import { r2Store } from './storage/r2-store.ts';
+import { storeOnDemand } from './storage/store-on-demand.ts';
 import { handleQueue } from './telemetry/handle-queue.ts';
+import { createExporter } from './traces/exporter.ts';
+import type { TraceEnv } from './traces/settings.ts';
 import { createSender } from './webhooks/sender.ts';
 
+export { PastObject } from '../durable-objects/past/past.ts';
 export { SquadObject } from '../durable-objects/squad/squad.ts';
 export { SwarmObject } from '../durable-objects/swarm/swarm.ts';
 
-interface Env {
+interface Env extends CloudEnv, TraceEnv {
   readonly STARLING_SECRET: string;
   /** Where the platform is reached; without it, where the first request was sent. */
   readonly STARLING_BASE_URL?: string;
@@ -25,8 +39,11 @@ interface Env {
   readonly STARLING_ALLOW_PRIVATE_ADDRESSES?: string;
   /** Sign-ups from one network address in an hour; as many as come without it. */
   readonly STARLING_SIGN_UPS_PER_HOUR?: string;
+  /** `off`, `error`, `warn` or `info`. */
+  readonly STARLING_LOG?: string;
   readonly SWARM: DurableObjectNamespace;
   readonly SQUAD: DurableObjectNamespace;
+  readonly PAST: DurableObjectNamespace;
   readonly DIRECTORY: D1Database;
   readonly ARCHIVE: R2Bucket;
 }
@@ -44,9 +61,9 @@ export default {
 
   async queue(batch, env) {
     await handleQueue(batch, {
-      bucket: env.ARCHIVE,
+      store: archiveOf(env),
       now: () => Date.now(),
-      report: (about, counts, cause) => report(about, { ...counts, cause: nameOf(cause) }),
+      report: (about, counts, cause) => logOf(env)('error', about, { ...counts, cause: nameOf(cause) }),
     });
   },
 
@@ -69,6 +86,53 @@ export class WebhookSender extends WorkerEntrypoint<Env> implements WebhookSende
   }
 }
 
+/** Object storage for swarms, by RPC: the one that the settings choose, for keys that Starling has. */
+export class ArchiveStore extends WorkerEntrypoint<Env> implements ObjectStore {
+  put(...args: Parameters<ObjectStore['put']>): ReturnType<ObjectStore['put']> {
+    return archiveOf(this.env).put(...args);
+  }
+  get(key: string): ReturnType<ObjectStore['get']> {
+    return archiveOf(this.env).get(key);
+  }
+  list(...args: Parameters<ObjectStore['list']>): ReturnType<ObjectStore['list']> {
+    return archiveOf(this.env).list(...args);
+  }
+  delete(keys: readonly string[]): Promise<void> {
+    return archiveOf(this.env).delete(keys);
+  }
+}
+
+/** Takes telemetry to SQS for squads. Without it being chosen nobody calls it. */
+export class TelemetrySender extends WorkerEntrypoint<Env> implements TelemetrySink {
+  async send(messages: Parameters<TelemetrySink['send']>[0]): Promise<void> {
+    const aws = readSink(this.env);
+    assert(aws !== null, 'telemetry goes by SQS where the settings say so');
+    const { sqsSink } = await import('./telemetry/sqs-sink.ts');
+    await sqsSink(aws.sqs).send(messages);
+  }
+}
+
+/** Takes spans to the collector for swarms: the tier that knows its address and key. */
+export class TraceExporter extends WorkerEntrypoint<Env> implements TraceExporterPort {
+  send(body: string): ReturnType<TraceExporterPort['send']> {
+    return createExporter(this.env, {
+      fetch: (input, init) => fetch(input, init),
+      now: () => Date.now(),
+      report: (event, fields) => logOf(this.env)('error', event, fields),
+    }).send(body);
+  }
+}
+
+/** R2, or S3 where the settings say so; its client is loaded when it is first asked for something. */
+function archiveOf(env: Env): ObjectStore {
+  return guardedStore(
+    storeOnDemand(async () => {
+      const aws = readSink(env);
+      return aws === null ? r2Store(env.ARCHIVE) : (await import('./storage/s3-store.ts')).s3Store(aws.s3);
+    }),
+  );
+}
+
 function appFor(request: Request, env: Env): App {
   const baseUrl = env.STARLING_BASE_URL ?? new URL(request.url).origin;
   let app = apps.get(baseUrl);
@@ -82,11 +146,14 @@ function appFor(request: Request, env: Env): App {
 
 function depsOf(env: Env, baseUrl: string): ApiDeps {
   const master = env.STARLING_SECRET;
+  const log = logOf(env);
   return {
     swarm: (id) => swarmOf(env, id),
+    past: (id) => pastOf(env, id),
+    fork: (id) => env.SWARM.get(env.SWARM.idFromName(id)) as unknown as ForkPort,
     squadFetch: (id, squad, request) => env.SQUAD.get(env.SQUAD.idFromName(squadName(id, squad))).fetch(request),
     directory: directoryOf(env, baseUrl),
-    archive: env.ARCHIVE,
+    archive: archiveOf(env),
     tokenKey: deriveKey(master, 'tokens'),
     sealKey: deriveKey(master, 'seal'),
     baseUrl,
@@ -95,7 +162,9 @@ function depsOf(env: Env, baseUrl: string): ApiDeps {
     now: () => Date.now(),
     entropy: (count) => randomBytes(count),
     pause: (ms) => scheduler.wait(ms),
-    report: (fault, requestId) => report('request_failed', { requestId, cause: nameOf(fault), stack: stackOf(fault) }),
+    log,
+    report: (fault, requestId) =>
+      log('error', 'request_failed', { requestId, cause: nameOf(fault), stack: stackOf(fault) }),
   };
 }
 
@@ -109,7 +178,7 @@ function directoryOf(env: Env, baseUrl: string): Directory {
     ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
     now: () => Date.now(),
     entropy: () => randomBytes(10),
-    report: (message) => report('directory_failed', { message }),
+    report: (message) => logOf(env)('error', 'directory_failed', { message }),
   });
 }
 
@@ -118,9 +187,14 @@ function swarmOf(env: Env, id: string): SwarmService {
   return env.SWARM.get(env.SWARM.idFromName(id)) as unknown as SwarmService;
 }
 
+/** As above. */
+function pastOf(env: Env, id: string): PastPort {
+  return env.PAST.get(env.PAST.idFromName(id)) as unknown as PastPort;
+}
+
 /** One line of JSON for whoever reads the logs: names, counts and places in our own code, nothing of a tenant. */
-function report(event: string, fields: Readonly<Record<string, unknown>>): void {
-  console.error(JSON.stringify({ event, ...fields }));
+function logOf(env: Env): Log {
+  return loggerOf(env.STARLING_LOG, (level, line) => console[level](line));
 }
 
 function nameOf(cause: unknown): string {

@@ -21,6 +21,8 @@ export const FAILED_HEADER = 'starling-outbound-failed';
 export interface OutboundOptions {
   /** True lets private addresses through: for receivers and models on the same machine or network. */
   readonly allowPrivate: boolean;
+  /** One address that may be private all the same: whoever runs the platform has named it, and tenants cannot. */
+  readonly allowed?: string;
   /** Where names lead; the system's resolver unless a test brings its own. */
   readonly lookup?: Lookup;
 }
@@ -62,7 +64,10 @@ export function outboundHandler(options: OutboundOptions): (request: Request) =>
     lookup: checkedLookup(options),
   };
   const agents = { 'http:': new PlainAgent(settings), 'https:': new SecureAgent(settings) };
+  const allowed =
+    options.allowed === undefined ? null : outboundHandler({ ...withoutAllowed(options), allowPrivate: true });
   return async (request) => {
+    if (allowed !== null && request.url === options.allowed) return allowed(request);
     const url = new URL(request.url);
     if (request.headers.get('upgrade') !== null) return failed('UPGRADE_UNSUPPORTED');
     // A literal address is not looked up, so it is checked here; a name is, when it is connected to.
@@ -75,6 +80,10 @@ export function outboundHandler(options: OutboundOptions): (request: Request) =>
       return code === PRIVATE_CODE ? refused() : failed(code);
     }
   };
+}
+
+function withoutAllowed({ allowed: _, ...options }: OutboundOptions): OutboundOptions {
+  return options;
 }
 
 const PRIVATE_CODE = 'EPRIVATE';

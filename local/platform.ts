@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
+import { readTraceSettings } from '../functions/traces/settings.ts';
 import { type Bundle, ensureBundle } from './bundle.ts';
 import { DOOR, doorModule } from './door.ts';
 import { type Home, openHome, StartError } from './home.ts';
@@ -170,11 +171,20 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
         },
         // The file's name comes from this id: pinned, so that a database_id in wrangler.toml does not start a new one.
         d1Databases: { DIRECTORY: 'DIRECTORY' },
-        outboundService: outboundHandler({ allowPrivate: options.allowPrivateAddresses ?? false }),
+        outboundService: outboundHandler({
+          allowPrivate: options.allowPrivateAddresses ?? false,
+          ...collectorOf(options.bindings ?? {}),
+        }),
         unsafeDirectSockets: [{ host: options.host, port: options.port, entrypoint: DOOR }],
       },
     ],
   });
+}
+
+/** The collector of traces, which often runs on the same machine. A setting that is wrong is the Worker's to refuse. */
+function collectorOf(bindings: Readonly<Record<string, string>>): { allowed?: string } {
+  const settings = readTraceSettings(bindings);
+  return settings.ok && settings.value !== null ? { allowed: settings.value.url } : {};
 }
 
 /**

@@ -4,17 +4,21 @@
 //   STARLING_HOME                     .starling in the repository
 //   STARLING_HOST                     127.0.0.1; another address opens the platform to that network, without TLS
 //   STARLING_ALLOW_PRIVATE_ADDRESSES  1 lets webhooks and models reach this machine and its network
-//   STARLING_LOG                      error, warn (the default), info or debug
+//   STARLING_LOG                      off, error, warn (the default), info or debug
+//   STARLING_OTLP_ENDPOINT            where traces go, as OTLP over HTTP: http://localhost:4318; without it they are off
+//   STARLING_OTLP_HEADERS             name=value, separated by commas, for a collector that asks who we are
 
 import { enableCompileCache } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { StartError } from './home.ts';
 import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
+import { sinkBindings } from './sink-bindings.ts';
+import { watchBindings } from './watch-bindings.ts';
 
 const root = dirname(import.meta.dirname);
 /** Stopping takes some 50 ms; after this something hangs and the process ends all the same. */
 const stopMsMax = 5_000;
-const LEVELS: readonly LogLevelName[] = ['error', 'warn', 'info', 'debug'];
+const LEVELS: readonly (LogLevelName | 'off')[] = ['off', 'error', 'warn', 'info', 'debug'];
 
 let platform: Platform | null = null;
 let device: { stop(): Promise<void> } | null = null;
@@ -41,13 +45,14 @@ function fail(error: unknown): never {
 function readOptions(env: NodeJS.ProcessEnv): PlatformOptions {
   const port = Number(env.PORT || 8787);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new StartError(`PORT is no port: ${env.PORT}`);
-  const level = LEVELS.indexOf((env.STARLING_LOG || 'warn') as LogLevelName);
+  const level = LEVELS.indexOf((env.STARLING_LOG || 'warn') as LogLevelName | 'off');
   if (level === -1) throw new StartError(`STARLING_LOG is one of ${LEVELS.join(', ')}`);
   return {
     port,
     home: resolve(root, env.STARLING_HOME || '.starling'),
     ...(env.STARLING_HOST ? { host: env.STARLING_HOST } : {}),
     allowPrivateAddresses: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
+    bindings: { ...sinkBindings(env), ...watchBindings(env) },
     log: (at, message) => {
       if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${message}\n`);
     },

@@ -6,7 +6,13 @@ import type { Segment, Snapshot } from './state.ts';
 export type ArchiveCommand =
   | ({ readonly type: 'RecordSnapshot' } & Omit<Snapshot, 'id' | 'state' | 'takenAt'>)
   | ({ readonly type: 'RecordSegment' } & Omit<Segment, 'id' | 'state' | 'archivedAt'>)
-  /** These segments, the oldest that are kept, and these snapshots are past their retention. */
-  | { readonly type: 'ExpireHistory'; readonly segments: readonly string[]; readonly snapshots: readonly string[] }
+  /** These segments, the oldest that are kept, and these snapshots are past their retention; what stays begins at `behind`. */
+  | {
+      readonly type: 'ExpireHistory';
+      /** A snapshot that is past the retention itself, so that every moment within it can still be rebuilt. */
+      readonly behind: string;
+      readonly segments: readonly string[];
+      readonly snapshots: readonly string[];
+    }
   | { readonly type: 'RecordDeleted'; readonly segments: readonly string[]; readonly snapshots: readonly string[] }
   | { readonly type: 'SetRetention'; readonly days: number | null };

@@ -1,5 +1,5 @@
-// The archive's rules: segments follow each other without a gap, nothing leaves the object that no snapshot covers, and only
-// what is past its retention expires.
+// The archive's rules: segments follow each other without a gap and without a break in the chain, nothing leaves the object
+// that no snapshot covers, and only what is past its retention expires.
 
 import { retentionDaysMax, retentionDaysMin } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -55,26 +55,25 @@ function recordSegment(
 
 function expire(
   draft: Draft,
-  { segments, snapshots }: Extract<ArchiveCommand, { type: 'ExpireHistory' }>,
+  { behind, segments, snapshots }: Extract<ArchiveCommand, { type: 'ExpireHistory' }>,
 ): Result<string, Rejection> {
-  const { retentionDays, snapshotSeq } = draft.swarm();
-  if (retentionDays === null) return err({ code: 'retention_not_over' });
-  const before = draft.moment.at - retentionDays * dayMs;
+  const { retentionDays } = draft.swarm();
+  const first = draft.row('snapshot', behind);
+  if (retentionDays === null || first?.state !== 'kept') return err({ code: 'retention_not_over' });
+  // What is kept begins with this snapshot: every moment within the retention can be rebuilt from it or a later one.
+  if (first.headAt >= draft.moment.at - retentionDays * dayMs) return err({ code: 'retention_not_over' });
   for (const id of segments) {
     const segment = draft.row('segment', id);
     if (segment === null || segment.state !== 'kept') continue;
     const isNext = segment.from === draft.swarm().expiredTo + 1;
-    // A later snapshot must stand, so that what is kept can still be rebuilt.
-    if (!isNext || segment.toAt >= before || segment.to > snapshotSeq) return err({ code: 'retention_not_over' });
+    if (!isNext || segment.to > first.seq) return err({ code: 'retention_not_over' });
     draft.emit({ type: 'segment.expired', subject: `segment/${id}`, body: { segment: id, to: segment.to } });
   }
   for (const id of snapshots) {
     const snapshot = draft.row('snapshot', id);
     if (snapshot === null || snapshot.state !== 'kept') continue;
-    // A snapshot at the very end of what has expired is where the rest begins.
-    if (snapshot.seq >= draft.swarm().expiredTo || snapshot.seq === snapshotSeq) {
-      return err({ code: 'retention_not_over' });
-    }
+    // One that stands before events which are still there leads to them, and stays with them.
+    if (snapshot.seq >= draft.swarm().expiredTo) return err({ code: 'retention_not_over' });
     draft.emit({ type: 'snapshot.expired', subject: `snapshot/${id}`, body: { snapshot: id } });
   }
   return ok('history');

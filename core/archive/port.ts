@@ -1,6 +1,9 @@
 // What the recorder asks of object storage, whichever it is: R2, S3, or memory in tests. One contract suite holds them all
 // (test/contract/object-store.contract.ts). Bytes cross RPC, so nothing here is larger than `objectBytesMax`.
 
+/** Keys of one listing or deletion: what the platforms take. */
+export const objectsPerCallMax = 1_000;
+
 /** One object of a listing. */
 export interface StoredObject {
   readonly key: string;
@@ -20,7 +23,10 @@ export interface ObjectStore {
   ): Promise<'stored' | 'present'>;
   /** The object's bytes, or null when there is none. */
   get(key: string): Promise<Uint8Array | null>;
-  /** Keys under a prefix in order, at most `limit` (1–1,000); goes on behind `cursor`, which is null at the end. */
+  /**
+   * Keys under a prefix in the order of their bytes, at most `limit` (1–1,000), behind the key `cursor`. The answer's cursor
+   * is the last key of it, or null at the end; any key may be given, whether it is there or not.
+   */
   list(
     prefix: string,
     cursor: string | null,

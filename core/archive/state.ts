@@ -7,6 +7,9 @@ export interface Snapshot {
   readonly id: string;
   readonly state: 'kept' | 'expired' | 'deleted';
   readonly seq: number;
+  /** Hash and time of that event. */
+  readonly head: string;
+  readonly headAt: number;
   /** Hash of the whole state, hex. */
   readonly stateHash: string;
   /** `STATE_VERSION` of the code that made it: a snapshot of another version is not read. */

@@ -2,6 +2,7 @@
 // devices. Facts go up at least once and count once; orders go down and are owned by the squad once it has stored them.
 
 import type { DeviceId, OrderId } from '../ids.ts';
+import type { SignedCheckpoint } from '../journal/checkpoint.ts';
 import type { Result } from '../result.ts';
 import type { Fact, Order, RefusedFact } from '../wire/device.ts';
 
@@ -50,12 +51,23 @@ export type FactsAnswer =
       readonly code: 'device_unknown' | 'device_revoked' | 'epoch_stale' | 'swarm_unavailable';
     };
 
+/** How the history goes on from what a device holds. */
+export type HistoryAnswer =
+  /** `path`: the audit nodes from the checkpoint that was shown, hex; none when nothing was. */
+  | { readonly kind: 'continued'; readonly checkpoint: SignedCheckpoint; readonly path: readonly string[] }
+  /** It does not go on from there. */
+  | { readonly kind: 'conflict' }
+  /** Nothing can be signed now. */
+  | { readonly kind: 'unsigned' };
+
 /** What a squad may ask of its swarm. Every call may be repeated; a repeat changes nothing. */
 export interface SwarmPort {
   admitDevice(admission: Admission): Promise<Result<Admitted, AdmissionRefused>>;
   reportFacts(batch: FactBatch): Promise<FactsAnswer>;
   /** The connection is gone. Ignored when a later one has been admitted. */
   deviceLeft(device: DeviceId, connection: string): Promise<void>;
+  /** What a device holds of this swarm's history; null when it holds nothing yet. */
+  continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer>;
   /** These orders could not be given to their device in time. */
   ordersUndelivered(orders: readonly OrderId[]): Promise<void>;
 }

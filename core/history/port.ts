@@ -10,16 +10,14 @@ import type { Rejection } from '../swarm/rejections.ts';
 import type { Query } from '../swarm/service.ts';
 import type { Entry } from './state-tree.ts';
 
-/** A moment: after the event `seq`, or after the last event at or before `time` (milliseconds since the epoch). */
-export type At = { readonly seq: number } | { readonly time: number };
+/** A moment: after the event `seq`, after the last event at or before `time` (milliseconds since the epoch), or the last. */
+export type At = { readonly seq: number } | { readonly time: number } | 'now';
 
 /** What a swarm says of a moment, for whoever rebuilds it. */
 export interface Outline {
   readonly origin: string;
-  /** The last event of the moment, its time, and its hash. */
+  /** The last event of the moment. */
   readonly seq: number;
-  readonly at: number;
-  readonly hash: string;
   /** The newest snapshot at or before it, and before `before` where that was asked; null: from the beginning. */
   readonly snapshot: Snapshot | null;
   /** Archived segments that hold events behind the snapshot up to `seq`, in order. */
@@ -71,9 +69,10 @@ export interface PastPort {
   ): Promise<
     Result<{ readonly moment: PastMoment; readonly entries: readonly Entry[]; readonly next: string | null }, Rejection>
   >;
-  /** For the platform: the hash of the whole state at that moment, and how many rows it has. */
+  /** The hash of the whole state at that moment, and how many rows it has. `actor` is null for the platform itself. */
   stateHash(
     swarm: string,
+    actor: Actor | null,
     at: At,
   ): Promise<Result<{ readonly moment: PastMoment; readonly stateHash: string; readonly rows: number }, Rejection>>;
 }

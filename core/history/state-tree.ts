@@ -33,32 +33,32 @@ const CHUNK_ROWS = 128;
 const chunkCharsMax = 1_000_000;
 
 /** The hash of a state: over the lines `<first> <hash>\n` of its chunks in key order. */
-export function stateHashOf(refs: readonly ChunkRef[]): string {
-  return sha256(refs.map(({ first, hash }) => `${first} ${hash}\n`).join(''));
+export function stateHashOf(refs: Iterable<ChunkRef>): string {
+  return sha256([...refs].map(({ first, hash }) => `${first} ${hash}\n`).join(''));
 }
 
 /** Every chunk of these rows, which are in key order. */
-export function chunksOf(entries: Iterable<Entry>): Chunk[] {
-  const chunks: Chunk[] = [];
+export function* chunksOf(entries: Iterable<Entry>): Generator<Chunk> {
   let lines: string[] = [];
   let first = '';
   let chars = 0;
-  const close = (): void => {
-    if (lines.length === 0) return;
-    const text = lines.join('');
-    chunks.push({ first, hash: sha256(text), rows: lines.length, text });
-    lines = [];
-    chars = 0;
-  };
   for (const [key, text] of entries) {
-    if (lines.length > 0 && (begins(key) || kindOf(key) !== kindOf(first) || chars > chunkCharsMax)) close();
+    if (lines.length > 0 && (begins(key) || kindOf(key) !== kindOf(first) || chars > chunkCharsMax)) {
+      yield chunkOf(first, lines);
+      lines = [];
+      chars = 0;
+    }
     if (lines.length === 0) first = key;
     const line = `[${JSON.stringify(key)},${text}]\n`;
     lines.push(line);
     chars += line.length;
   }
-  close();
-  return chunks;
+  if (lines.length > 0) yield chunkOf(first, lines);
+}
+
+function chunkOf(first: string, lines: readonly string[]): Chunk {
+  const text = lines.join('');
+  return { first, hash: sha256(text), rows: lines.length, text };
 }
 
 /** Rows as entries in key order. */
@@ -78,27 +78,22 @@ export interface KeyRange {
   readonly until: string | null;
 }
 
-/** The tree carried on: what became of these chunks, given the keys whose rows have changed since. */
-export interface Carried {
-  readonly refs: readonly ChunkRef[];
-  /** The chunks that are new. */
-  readonly added: readonly Chunk[];
+/** Where a tree's rows are, and where its new chunks go. */
+export interface CarryDeps {
+  /** The rows of a range as they are now, in key order. */
+  entries(range: KeyRange): Iterable<Entry>;
+  /** Takes each chunk that is new; its text is not held here. */
+  add(chunk: Chunk): void;
 }
 
 /**
- * Carries a tree on to the state of now.
+ * Carries a tree on to the state of now, and answers with its chunks.
  * @param refs the chunks of an earlier state, in key order
  * @param changed keys of all rows that were made or changed since; rows are never unmade
- * @param entries the rows of a range as they are now, in key order
  */
-export function carryOn(
-  refs: readonly ChunkRef[],
-  changed: Iterable<string>,
-  entries: (range: KeyRange) => Iterable<Entry>,
-): Carried {
+export function carryOn(refs: readonly ChunkRef[], changed: Iterable<string>, deps: CarryDeps): readonly ChunkRef[] {
   const known = new Set(refs.map(({ hash }) => hash));
   const next: ChunkRef[] = [];
-  const added: Chunk[] = [];
   const keys = [...new Set(changed)].sort();
   let at = 0;
   let i = 0;
@@ -107,17 +102,17 @@ export function carryOn(
     // Chunks wholly before the range of this key stay as they are.
     const range = rangeOf(refs, key);
     while (at < range.start) next.push(refs[at++] as ChunkRef); // below refs.length, as range.start is
-    for (const chunk of chunksOf(entries(range))) {
+    for (const chunk of chunksOf(deps.entries(range))) {
       const { text: _, ...ref } = chunk;
       next.push(ref);
-      if (!known.has(chunk.hash)) added.push(chunk);
+      if (!known.has(chunk.hash)) deps.add(chunk);
       known.add(chunk.hash);
     }
     at = range.end;
     i++;
     while (i < keys.length && isWithin(keys[i] ?? '', range)) i++;
   }
-  return { refs: [...next, ...refs.slice(at)], added };
+  return [...next, ...refs.slice(at)];
 }
 
 interface ChunkRange extends KeyRange {

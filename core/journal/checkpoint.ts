@@ -32,11 +32,19 @@ export function signCheckpoint(checkpoint: Checkpoint, privateKey: string, publi
   return { ...checkpoint, signature: sign(null, textOf(checkpoint), key).toString('base64url'), publicKey };
 }
 
+/** Whether the signature holds. Key and signature have one spelling each: what was changed in it is never passed over. */
 export function verifyCheckpoint(signed: SignedCheckpoint): boolean {
-  const raw = Buffer.from(signed.publicKey, 'base64url');
-  if (raw.length !== 32) return false;
+  const raw = bytesOf(signed.publicKey, 32);
+  const signature = bytesOf(signed.signature, 64);
+  if (raw === null || signature === null) return false;
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
-  return verify(null, textOf(signed), key, Buffer.from(signed.signature, 'base64url'));
+  return verify(null, textOf(signed), key, signature);
+}
+
+/** The bytes of base64url text; null unless they are so many and the text is how they are written. */
+function bytesOf(text: string, length: number): Buffer | null {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length === length && bytes.toString('base64url') === text ? bytes : null;
 }
 
 function textOf({ origin, size, head, root, at }: Checkpoint): Buffer {

@@ -25,7 +25,8 @@ export interface CloudEvent {
   readonly traceparent?: string;
 }
 
-const TYPE_PREFIX = 'starling.';
+/** Stands before each type outside of the swarm. */
+export const TYPE_PREFIX = 'starling.';
 
 /** @param origin `tenant/swarm` */
 export function toCloudEvent(origin: string, event: StoredEvent): CloudEvent {
@@ -44,8 +45,16 @@ export function toCloudEvent(origin: string, event: StoredEvent): CloudEvent {
   };
 }
 
+/** The origin that an event names in its source; null when it names none. */
+export function originOf(event: CloudEvent): string | null {
+  const source: unknown = event?.source; // what comes from outside may be anything
+  const [, tenant, swarm] = (typeof source === 'string' && SOURCE.exec(source)) || [];
+  return tenant === undefined || swarm === undefined ? null : `${tenant}/${swarm}`;
+}
+const SOURCE = /^\/tenants\/([^/]+)\/swarms\/([^/]+)$/;
+
 /** The attributes that CloudEvents asks for and that follow from where and when an event stands. */
-function envelopeOf(origin: string, { seq, at }: StoredEvent) {
+export function envelopeOf(origin: string, { seq, at }: StoredEvent) {
   return {
     specversion: '1.0',
     id: `${origin}/${seq}`,

@@ -12,7 +12,8 @@ export function leafOf(eventHash: string): Uint8Array {
   return sha256Bytes(LEAF, Buffer.from(eventHash, 'hex'));
 }
 
-function nodeOf(left: Uint8Array, right: Uint8Array): Uint8Array {
+/** The node over two others. */
+export function nodeOf(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256Bytes(NODE, left, right);
 }
 
@@ -71,8 +72,13 @@ export function verifyInclusion(
   return sn === 0 && Buffer.compare(hash, root) === 0;
 }
 
-/** The largest power of two below `size`. */
-function splitOf(size: number): number {
+/** The nodes of a path as they travel, lower-case hex of 32 bytes each; null when one is written otherwise. */
+export function nodesOf(path: readonly string[]): Uint8Array[] | null {
+  return path.every((node) => /^[0-9a-f]{64}$/.test(node)) ? path.map((node) => Buffer.from(node, 'hex')) : null;
+}
+
+/** The largest power of two below `size`: how many leaves stand under the left child of the root. */
+export function splitOf(size: number): number {
   let power = 1;
   while (power * 2 < size) power *= 2;
   return power;

@@ -10,6 +10,8 @@ export const SCOPES = [
   'journal:read',
   'webhooks:read',
   'webhooks:write',
+  'forks:read',
+  'forks:write',
   'control:read',
   'control:write',
   'keys:write',
@@ -28,7 +30,7 @@ const READ = SCOPES.filter((scope) => scope.endsWith(':read'));
 export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
   owner: ['admin'],
   admin: ['admin'],
-  operator: [...READ, 'tasks:write', 'devices:write', 'control:write', 'webhooks:write'],
+  operator: [...READ, 'tasks:write', 'devices:write', 'forks:write', 'control:write', 'webhooks:write'],
   viewer: READ,
 };
 

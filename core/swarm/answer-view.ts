@@ -1,5 +1,6 @@
 // What a command's answer shows: the resource that it made or changed, as it is right after it.
 
+import { retentionView } from '../archive/view.ts';
 import type { Json } from '../json.ts';
 import { missionView } from '../missions/view.ts';
 import { taskView } from '../work/view.ts';
@@ -45,6 +46,8 @@ export function answerView(draft: Draft, command: SwarmCommand, id: string): Jso
       return show(draft.row('webhook', id), webhookView);
     case 'ReplayDelivery':
       return show(draft.row('delivery', id), deliveryView);
+    case 'SetRetention':
+      return show(draft.swarm(), retentionView);
     default:
       return null;
   }

@@ -1,6 +1,7 @@
 // What a swarm answers about its rows: one, or a page of them, as the API shows them. The same lines answer for the present,
 // over tables, and for any past moment, over the chunks of a snapshot and the events behind it.
 
+import { segmentView, snapshotView } from '../archive/view.ts';
 import type { Moment } from '../envelope.ts';
 import type { Json } from '../json.ts';
 import { listLimitMax } from '../limits.ts';
@@ -26,7 +27,7 @@ import {
 /** Kinds of rows that are shown by id. */
 type Single = 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer';
 /** Kinds of rows that are shown. */
-export type Shown = Single | 'account' | 'delivery';
+export type Shown = Single | 'account' | 'delivery' | 'segment' | 'snapshot';
 
 const LISTS = {
   tasks: 'task',
@@ -38,6 +39,8 @@ const LISTS = {
   transfers: 'transfer',
   accounts: 'account',
   deliveries: 'delivery',
+  segments: 'segment',
+  snapshots: 'snapshot',
 } as const satisfies Record<string, Shown>;
 
 /** Questions that rows answer. */
@@ -124,6 +127,10 @@ export function show(kind: Shown, row: Rows[Kind], read: Read): Json {
       return plain(accountView(row as Rows['account']));
     case 'delivery':
       return plain(deliveryView(row as Rows['delivery']));
+    case 'segment':
+      return plain(segmentView(row as Rows['segment']));
+    case 'snapshot':
+      return plain(snapshotView(row as Rows['snapshot']));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { ArchiveCommand } from '../archive/commands.ts';
 import type { DeviceCommand } from '../devices/commands.ts';
+import type { ForkCommand } from '../forks/commands.ts';
 import type { KeyId, SwarmId, TenantId } from '../ids.ts';
 import type { KeyCommand } from '../keys/commands.ts';
 import type { LedgerCommand } from '../ledger/commands.ts';
@@ -32,4 +33,5 @@ export type SwarmCommand =
   | KeyCommand
   | TriggerCommand
   | WebhookCommand
-  | ArchiveCommand;
+  | ArchiveCommand
+  | ForkCommand;

@@ -1,6 +1,7 @@
 // What follows inside the swarm from what was just said: missions go on, freed executors take queued work, webhooks are
 // queued. It runs in the same decision, over the events in their order, so that nothing is left to be noticed later.
 
+import { actsOutside } from '../forks/state.ts';
 import type { TaskId } from '../ids.ts';
 import { TENANT_ACCOUNT } from '../ledger/state.ts';
 import { taskEnded } from '../missions/decide.ts';
@@ -49,7 +50,7 @@ export function follow(draft: Draft, firstSeq: number): void {
   if (funded) fund(draft);
   for (const executor of freed) dispatch(draft, executor);
   const said = draft.events.length;
-  if (draft.activeWebhooks().length === 0) return;
+  if (draft.activeWebhooks().length === 0 || !actsOutside(draft.swarm())) return;
   for (let i = 0; i < said; i++) fanOut(draft, firstSeq + i, draft.events[i]?.type ?? '');
 }
 

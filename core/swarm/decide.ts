@@ -2,6 +2,8 @@
 
 import { decideArchive } from '../archive/decide.ts';
 import { decideDevices } from '../devices/decide.ts';
+import { decideForks, forkSwarm, holdBack } from '../forks/decide.ts';
+import { actsOutside } from '../forks/state.ts';
 import { isLargerThan } from '../json.ts';
 import { decideKeys, refuseActor } from '../keys/decide.ts';
 import { decideLedger, post } from '../ledger/decide.ts';
@@ -28,7 +30,8 @@ export function decide(draft: Draft, command: SwarmCommand, firstSeq: number): R
   if (refused) return err(refused);
   if (command.type === 'CreateSwarm')
     return draft.row('swarm', SELF) === null ? createSwarm(draft, command) : err({ code: 'swarm_exists' });
-  const decided = dispatchCommand(draft, command);
+  if (command.type === 'ForkSwarm' && draft.row('swarm', SELF) !== null) return err({ code: 'swarm_exists' });
+  const decided = command.type === 'ForkSwarm' ? forkSwarm(draft, command) : dispatchCommand(draft, command);
   if (!decided.ok) return decided;
   follow(draft, firstSeq);
   // What does not fit an event is refused whole, whichever way it came in [P15].
@@ -44,13 +47,13 @@ export function refuseEntry(
   draft: Pick<Draft, 'row' | 'moment'>,
   command: Pick<SwarmCommand, 'type'>,
 ): Rejection | null {
-  if (command.type === 'CreateSwarm') return null;
+  if (command.type === 'CreateSwarm' || command.type === 'ForkSwarm') return null;
   return draft.row('swarm', SELF) === null ? { code: 'swarm_not_found' } : refuseActor(draft);
 }
 
 function dispatchCommand(
   draft: Draft,
-  command: Exclude<SwarmCommand, { type: 'CreateSwarm' }>,
+  command: Exclude<SwarmCommand, { type: 'CreateSwarm' | 'ForkSwarm' }>,
 ): Result<string, Rejection> {
   switch (command.type) {
     case 'ParkTimer':
@@ -99,16 +102,28 @@ function dispatchCommand(
     case 'RotateWebhook':
     case 'EnableWebhook':
     case 'DeleteWebhook':
-    case 'ReplayDelivery':
     case 'RecordDelivery':
-    case 'RetryDelivery':
       return decideWebhooks(draft, command);
+    case 'ReplayDelivery':
+    case 'RetryDelivery':
+      return actsOutside(draft.swarm()) ? decideWebhooks(draft, command) : holdBack(draft, command);
     case 'RecordSnapshot':
     case 'RecordSegment':
     case 'ExpireHistory':
     case 'RecordDeleted':
     case 'SetRetention':
       return decideArchive(draft, command);
+    case 'SettleFork':
+    case 'SetEffects':
+    case 'WakeExecutor':
+    case 'BeginWhatIf':
+    case 'AdoptRoutes':
+    case 'RerunTask':
+    case 'RerunMission':
+    case 'PlaceRerun':
+    case 'NoteRerun':
+    case 'EndWhatIf':
+      return decideForks(draft, command);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { assert } from '../assert.ts';
 import type { Moment } from '../envelope.ts';
+import { actsOutside } from '../forks/state.ts';
 import type { DeviceId, TaskId } from '../ids.ts';
 import type { Said } from '../journal/event.ts';
 import { canonical } from '../json.ts';
@@ -95,13 +96,15 @@ export function openDraft(read: Read, moment: Moment): Draft {
     },
     candidates(operation) {
       const candidates: Candidate[] = [];
+      const acts = actsOutside(row('swarm', SELF));
       for (const route of routesOf(operation)) {
         const presence = row('presence', route.executor);
         if (!presence) continue;
+        const isReached = acts || route.executor === 'cloud';
         candidates.push({
           route,
           connected: presence.connected,
-          free: presence.connected && presence.busy < presence.parallel,
+          free: isReached && presence.connected && presence.busy < presence.parallel,
         });
       }
       return candidates;

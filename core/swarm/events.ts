@@ -2,6 +2,7 @@
 
 import type { ArchiveEvent } from '../archive/events.ts';
 import type { DeviceEvent } from '../devices/events.ts';
+import type { ForkEvent } from '../forks/events.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
 import type { KeyEvent } from '../keys/events.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
@@ -58,5 +59,6 @@ export type SwarmEvent =
   | KeyEvent
   | TriggerEvent
   | WebhookEvent
-  | ArchiveEvent;
+  | ArchiveEvent
+  | ForkEvent;
 export type EventType = SwarmEvent['type'];

@@ -8,6 +8,8 @@ import type { DeviceEvent } from '../devices/events.ts';
 import { evolveDevice, evolveEnrollment, evolvePresence, type PresenceEvent } from '../devices/evolve.ts';
 import { factOf } from '../devices/fact-id.ts';
 import { type Actor, actorName } from '../envelope.ts';
+import type { ForkEvent } from '../forks/events.ts';
+import { evolveForked, evolveOverridden, evolveRerun } from '../forks/evolve.ts';
 import type { KeyEvent } from '../keys/events.ts';
 import { evolveKey } from '../keys/evolve.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
@@ -40,6 +42,10 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
   const { type, body } = event;
   switch (type) {
     case 'swarm.created':
+    case 'swarm.forked':
+    case 'effects.changed':
+    case 'what_if.begun':
+    case 'what_if.ended':
     case 'cycle.closed':
       return [['swarm', SELF]];
     case 'cycle.swept':
@@ -114,7 +120,10 @@ function touchesOf(event: SwarmEvent): readonly Touch[] {
     case 'route.offered':
     case 'route.withdrawn':
     case 'route.measured':
+    case 'route.overridden':
       return [['route', body.route]];
+    case 'task.rerun':
+      return [['rerun', body.of]];
     case 'key.issued':
     case 'key.rotated':
     case 'key.revoked':
@@ -179,7 +188,7 @@ export function evolve<K extends Kind>(
   const next = (): Rows[Kind] => {
     switch (kind) {
       case 'swarm':
-        return evolveSwarm(row as Swarm | null, event as OwnEvent | ArchiveEvent, at);
+        return evolveSwarm(row as Swarm | null, event as OwnEvent | ArchiveEvent | ForkEvent, at);
       case 'account':
         return evolveAccount(row as Rows['account'] | null, id, event as LedgerEvent);
       case 'transfer':
@@ -201,6 +210,7 @@ export function evolve<K extends Kind>(
       case 'enrollment':
         return evolveEnrollment(row as Rows['enrollment'] | null, event as DeviceEvent);
       case 'route':
+        if (event.type === 'route.overridden') return evolveOverridden(row as Rows['route'] | null, event);
         return evolveRoute(row as Rows['route'] | null, event as RouteEvent);
       case 'key':
         return evolveKey(
@@ -235,6 +245,8 @@ export function evolve<K extends Kind>(
           event as Extract<ArchiveEvent, { type: `segment.${string}` }>,
           at,
         );
+      case 'rerun':
+        return evolveRerun(event as Extract<ForkEvent, { type: 'task.rerun' }>);
       default:
         return unreachable(kind);
     }
@@ -242,13 +254,18 @@ export function evolve<K extends Kind>(
   return next() as Rows[K];
 }
 
-function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent, at: number): Swarm {
+function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent | ForkEvent, at: number): Swarm {
   if (event.type === 'swarm.created') {
     const { swarm: id, tenant, name, publicKey, supplyMicro, cycleEndsAt } = event.body;
     return { id, tenant, name, publicKey, supplyMicro, cycle: 1, cycleEndsAt, createdAt: at, ...NO_ARCHIVE };
   }
+  if (event.type === 'swarm.forked') return evolveForked(swarm, event, at);
   assert(swarm !== null, 'a swarm is created first');
   switch (event.type) {
+    case 'effects.changed':
+    case 'what_if.begun':
+    case 'what_if.ended':
+      return evolveForked(swarm, event, at);
     case 'cycle.closed':
       return { ...swarm, cycle: event.body.next, cycleEndsAt: swarm.cycleEndsAt + cycleMs };
     case 'snapshot.taken':

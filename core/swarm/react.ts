@@ -1,5 +1,6 @@
 // Who must be told of an event: an executor, a timer, a webhook's receiver. Effects are data; the outbox carries them.
 
+import { actsOutside, OUTWARD } from '../forks/state.ts';
 import type { DeviceId } from '../ids.ts';
 import { isOfTask } from '../ledger/state.ts';
 import { deliverWithinMs } from '../limits.ts';
@@ -8,6 +9,7 @@ import { liveAttempt } from '../work/state.ts';
 import type { SwarmCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { SwarmEvent } from './events.ts';
+import { SELF } from './state.ts';
 
 export type Effect =
   /** An order for a device, by way of its squad. */
@@ -24,7 +26,16 @@ export type Effect =
 
 /** What follows outside from one event, given the rows after the whole decision. */
 export function react(draft: Draft, event: SwarmEvent): readonly Effect[] {
+  const effects = effectsOf(draft, event);
+  // What is not sent now is never sent: an effect belongs to its event.
+  if (effects.length === 0 || actsOutside(draft.row('swarm', SELF))) return effects;
+  return effects.filter(({ kind }) => !OUTWARD.has(kind));
+}
+
+function effectsOf(draft: Draft, event: SwarmEvent): readonly Effect[] {
   switch (event.type) {
+    case 'swarm.forked':
+      return [timer('cycle', event.body.cycleEndsAt, { type: 'CloseCycle', cycle: event.body.cycle })];
     case 'swarm.created':
       return [timer('cycle', event.body.cycleEndsAt, { type: 'CloseCycle', cycle: 1 })];
     case 'cycle.closed':

@@ -16,11 +16,21 @@ export const REJECTIONS = {
   // The swarm as a whole.
   swarm_not_found: { status: 404, title: 'There is no such swarm' },
   swarm_exists: { status: 409, title: 'The swarm exists already' },
-  swarm_halted: { status: 503, title: 'The swarm has stopped writing because its books do not add up' },
+  swarm_filling: { status: 503, title: 'The swarm is still being filled' },
+  swarm_sealed: { status: 409, title: 'The swarm was imported: its journal is another’s and does not go on here' },
+  swarm_halted: { status: 503, title: 'The swarm has stopped writing because its books or its history do not add up' },
   breaker_open: { status: 429, title: 'The swarm has used up what it may do in this minute' },
   storage_full: { status: 507, title: 'The swarm has no room for new work' },
   content_too_large: { status: 413, title: 'What is asked for does not fit an event' },
   limit_reached: { status: 409, title: 'A limit is reached' },
+  // Forks.
+  fork_not_found: { status: 404, title: 'There is no such fork' },
+  not_a_fork: { status: 409, title: 'The swarm is no fork' },
+  effects_on: { status: 409, title: 'The fork acts outside' },
+  effects_off: { status: 409, title: 'Nothing leaves this fork until its effects are switched on' },
+  what_if_running: { status: 409, title: 'A what-if is under way in this fork' },
+  what_if_done: { status: 409, title: 'This fork has had its what-if' },
+  route_not_found: { status: 422, title: 'There is no such route' },
   // Who asks.
   key_revoked: { status: 401, title: 'The API key is not in force' },
   key_not_found: { status: 404, title: 'There is no such key' },
@@ -60,11 +70,20 @@ export const REJECTIONS = {
   fact_invalid: { status: 422, title: 'The fact cannot be read' },
   // The journal.
   event_not_found: { status: 404, title: 'There is no such event' },
+  size_ahead: { status: 422, title: 'The journal is not so long' },
+  sizes_reversed: { status: 422, title: 'What is to be proved comes after what it is to be proved in' },
+  signing_halted: { status: 503, title: 'The swarm signs nothing because somebody holds another history of it' },
+  // Imports.
+  import_not_found: { status: 404, title: 'There is no such import' },
+  import_invalid: { status: 422, title: 'This is not a whole and untouched export' },
+  import_superseded: { status: 409, title: 'Another request goes on with this import' },
   // The past and the archive.
   moment_ahead: { status: 422, title: 'This moment has not been yet' },
   moment_before_genesis: { status: 422, title: 'The swarm did not exist at this moment' },
   history_expired: { status: 410, title: 'This part of the past is past its retention' },
   history_damaged: { status: 503, title: 'The archive of this part of the past is damaged' },
+  moment_unreadable: { status: 422, title: 'This is not read at a moment of the past' },
+  range_reversed: { status: 422, title: 'The first moment is behind the second' },
   range_too_large: { status: 422, title: 'There are too many events between the two' },
   archive_out_of_order: { status: 409, title: 'The archive does not go on from there' },
   retention_not_over: { status: 409, title: 'What is to go is still within its retention' },

@@ -2,7 +2,9 @@
 
 import type { Actor, CommandEnvelope } from '../envelope.ts';
 import type { KeyId, SwarmId, TenantId } from '../ids.ts';
+import type { ImportPort } from '../imports/port.ts';
 import type { Json } from '../json.ts';
+import type { MetricsView } from '../metrics/view.ts';
 import type { Result } from '../result.ts';
 import type { SwarmCommand } from './commands.ts';
 import type { Rejection } from './rejections.ts';
@@ -34,19 +36,35 @@ export interface Page {
 export type Query =
   | { readonly type: 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer'; readonly id: string }
   | ({
-      readonly type: 'tasks' | 'missions' | 'devices' | 'keys' | 'triggers' | 'webhooks' | 'transfers' | 'accounts';
+      readonly type: 'tasks' | 'missions' | 'devices' | 'keys' | 'triggers' | 'webhooks' | 'transfers' | 'accounts' | 'segments' | 'snapshots';
       readonly state?: string | undefined;
     } & Page)
   | ({ readonly type: 'deliveries'; readonly webhook: string } & Page)
   | { readonly type: 'operations' }
-  /** Events from `from` on, oldest first, at most `limit`. */
-  | { readonly type: 'journal'; readonly from: number; readonly limit: number }
-  | { readonly type: 'checkpoint' }
-  | { readonly type: 'proof'; readonly seq: number }
-  | { readonly type: 'task-proof'; readonly id: string }
+  | JournalQuery
+  | ProofQuery
+  /** How long history is kept, and how far the archive reaches. */
+  | { readonly type: 'retention' }
   /** For the platform alone: what a Worker needs to check a delivery's signature. */
   | { readonly type: 'trigger-secret'; readonly id: string }
   | { readonly type: 'status' };
+
+/** Events from `from` on, oldest first, at most `limit`: from the tables or from the archive. */
+export interface JournalQuery {
+  readonly type: 'journal';
+  readonly from: number;
+  readonly limit: number;
+}
+
+/** What is proved: answered with a signed checkpoint, which may need events from the archive. */
+export type ProofQuery =
+  /** Of the first `size` events; of all when it is left out. */
+  | { readonly type: 'checkpoint'; readonly size?: number | undefined }
+  /** What was signed, newest first; `cursor` is the size that the page before ended with. */
+  | ({ readonly type: 'checkpoints' } & Page)
+  | { readonly type: 'proof'; readonly seq: number; readonly size?: number | undefined }
+  | { readonly type: 'consistency'; readonly from: number; readonly to?: number | undefined }
+  | { readonly type: 'task-proof'; readonly id: string };
 
 export interface Listed {
   readonly data: readonly Json[];
@@ -65,17 +83,30 @@ export interface NewSwarm {
 }
 
 /** What the API may ask of a swarm. */
-export interface SwarmService {
+export interface SwarmService extends ImportPort {
   create(swarm: NewSwarm): Promise<Executed>;
   execute(command: Execute): Promise<Executed>;
   /** Many commands in one transaction, each answered by itself. */
   executeMany(commands: readonly Execute[]): Promise<readonly Executed[]>;
   read(actor: Actor, query: Query): Promise<Result<Json, Rejection>>;
+  /** What it says of itself to whoever watches over it. */
+  metrics(actor: Actor): Promise<Result<MetricsView, Rejection>>;
   /** The task's view as soon as it has ended, or as it is after `ms`. */
   waitForTask(actor: Actor, id: string, ms: number): Promise<Result<Json, Rejection>>;
+  /**
+   * Moves events to the archive now, but for the last `keepEvents`; as many as one request does. Answers with the segments that
+   * were made, how far the archive reaches, and whether there is more.
+   */
+  archiveSegments(actor: Actor, keepEvents: number | undefined): Promise<Result<Json, Rejection>>;
   /** Server-sent events of the journal from `from` on, as bytes; ends when the reader goes. */
   follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
+  /** The whole journal up to a checkpoint of now, as bytes; read as fast as the reader reads. */
+  exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
 }
+
+/** How an export is written: lines of CloudEvents, or columns. */
+export const EXPORT_FORMATS = ['ndjson', 'parquet'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** What a swarm may ask of the sender of webhooks. */
 export interface WebhookSenderPort {

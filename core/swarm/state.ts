@@ -2,6 +2,7 @@
 
 import type { ArchiveMarks, Segment, Snapshot } from '../archive/state.ts';
 import type { Device, Enrollment, Presence } from '../devices/state.ts';
+import type { Fork, Rerun } from '../forks/state.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
 import type { Key } from '../keys/state.ts';
 import type { Account, Transfer } from '../ledger/state.ts';
@@ -22,6 +23,8 @@ export interface Swarm extends ArchiveMarks {
   readonly cycle: number;
   readonly cycleEndsAt: number;
   readonly createdAt: number;
+  /** Of a fork alone: where it comes from, and whether it acts outside. */
+  readonly fork?: Fork;
 }
 
 /** Every kind of row, by its name. The name is the table's too. */
@@ -41,6 +44,7 @@ export interface Rows {
   readonly delivery: Delivery;
   readonly snapshot: Snapshot;
   readonly segment: Segment;
+  readonly rerun: Rerun;
 }
 export type Kind = keyof Rows;
 
@@ -60,6 +64,7 @@ export const KINDS = [
   'delivery',
   'snapshot',
   'segment',
+  'rerun',
 ] as const satisfies readonly Kind[];
 
 /** The swarm's own row stands under this id: there is one. */

@@ -10,9 +10,12 @@ import {
   operationsPerDeviceMax,
   ordersInFlightMax,
 } from '../limits.ts';
+import { checkpoint } from './checkpoint.ts';
 import { amountMicro, idOf, json, operationName, PRIVACY_CLASSES } from './terms.ts';
 
 export const SUBPROTOCOL = 'starling.v1';
+/** The same with the frames `held` and `history`. A side that does not know it chooses, or offers, the other alone. */
+export const HISTORY_SUBPROTOCOL = 'starling.v1.1';
 
 /** What a device must sign with its key: canonical JSON of this, UTF-8, Ed25519. */
 export interface ChallengeText {
@@ -122,6 +125,8 @@ export const deviceFrame = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('taken'), orders: z.array(idOf('ord')).min(1).max(ordersInFlightMax) }),
   z.strictObject({ type: z.literal('telemetry'), batch: z.unknown() }),
+  /** What this device holds of the swarm's history; null before the first checkpoint. Only over `starling.v1.1`. */
+  z.strictObject({ type: z.literal('held'), checkpoint: checkpoint.nullable() }),
 ]);
 export type DeviceFrame = z.infer<typeof deviceFrame>;
 
@@ -178,6 +183,8 @@ export const squadFrame = z.discriminatedUnion('type', [
   /** The next fact must be `seq`: what came after a gap was not looked at. */
   z.strictObject({ type: z.literal('expected'), epoch: z.number().int(), seq: z.number().int() }),
   z.strictObject({ type: z.literal('orders'), orders: z.array(order).min(1) }),
+  /** The newest checkpoint, and the audit nodes (hex) that lead to it from the one that was held. */
+  z.strictObject({ type: z.literal('history'), checkpoint, path: z.array(z.string()) }),
   z.strictObject({ type: z.literal('problem'), code: z.string(), detail: z.string() }),
 ]);
 export type SquadFrame = z.infer<typeof squadFrame>;

@@ -6,6 +6,7 @@ import { SCOPES } from '../keys/scopes.ts';
 import { TRANSFER_STATES } from '../ledger/state.ts';
 import { transferTimeoutMsMax } from '../limits.ts';
 import { DELIVERY_STATES } from '../webhooks/state.ts';
+import { checkpoint } from './checkpoint.ts';
 import { deviceDescription } from './device.ts';
 import { amountMicro, idOf, json, PRIVACY_CLASSES, time } from './terms.ts';
 import { missionTemplate, TRIGGER_PRESETS, taskTemplate } from './triggers.ts';
@@ -200,15 +201,7 @@ export const cloudEvent = z.object({
   schemaversion: z.number().int(),
   traceparent: z.string().optional(),
 });
-export const checkpoint = z.object({
-  origin: z.string(),
-  size: z.number().int(),
-  head: z.string(),
-  root: z.string(),
-  at: z.number().int(),
-  signature: z.string(),
-  publicKey: z.string(),
-});
+export { checkpoint };
 export const inclusionProof = z.object({
   event: cloudEvent,
   leaf: z.string(),
@@ -216,9 +209,19 @@ export const inclusionProof = z.object({
   path: z.array(z.string()),
   checkpoint,
 });
+export const consistencyProof = z.object({
+  from: z.number().int(),
+  to: z.number().int(),
+  /** The audit nodes of RFC 6962 section 2.1.2, hex. */
+  path: z.array(z.string()),
+  /** Of the first `to` events. */
+  checkpoint,
+});
 export const taskProof = z.object({
   task: idOf('tsk'),
   events: z.array(cloudEvent),
+  /** For each event, in the same order, its place from 0 and its path to the checkpoint's root. */
+  inclusion: z.array(z.object({ index: z.number().int(), path: z.array(z.string()) })),
   transfers: z.array(transfer),
   checkpoint,
 });

@@ -20,6 +20,8 @@ const FALLBACK_NAMED = 3;
 export function place(draft: Draft, task: Task): boolean {
   assert(task.state === 'queued', 'only a queued task is placed');
   const { at, ids } = draft.moment;
+  // Its time is over and the timer that says so is late: nobody is given what cannot be done any more.
+  if (task.deadline <= at) return false;
   const ranked = rank(draft.candidates(task.operation), { ...task, tried: triedBy(task) });
   let neededMicro: number | null = null;
   for (const [index, { candidate, score }] of ranked.able.entries()) {

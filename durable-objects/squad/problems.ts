@@ -18,6 +18,8 @@ export const PROBLEM_CODES = [
   'silent',
   'telemetry_refused',
   'telemetry_unavailable',
+  'history_conflict',
+  'history_unsigned',
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
 

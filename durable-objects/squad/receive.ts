@@ -4,6 +4,7 @@
 import { frameBytesMax } from '../../core/limits.ts';
 import { type DeviceFrame, deviceFrame } from '../../core/wire/device.ts';
 import { type FactsDeps, reportFacts } from './facts.ts';
+import { continueHistory, type HistoryDeps } from './history.ts';
 import type { Lanes } from './lane.ts';
 import { type OrdersDeps, takeOrders } from './orders.ts';
 import { type ProveDeps, prove } from './prove.ts';
@@ -12,7 +13,7 @@ import { attachmentOf, type Socket } from './socket.ts';
 import { framesBurstMax, framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
 import { forwardTelemetry, type TelemetryDeps } from './telemetry.ts';
 
-export type ReceiveDeps = ProveDeps & FactsDeps & OrdersDeps & TelemetryDeps & LaneDeps;
+export type ReceiveDeps = ProveDeps & FactsDeps & OrdersDeps & TelemetryDeps & HistoryDeps & LaneDeps;
 export interface LaneDeps {
   readonly lanes: Lanes;
   /** In memory: a socket that floods keeps the object awake, so its bucket is not forgotten. */
@@ -22,6 +23,8 @@ export interface LaneDeps {
   sleep(ms: number): Promise<void>;
 }
 
+/** Frames that cost a queue message, or a search in the journal. */
+const COSTLY: ReadonlySet<DeviceFrame['type']> = new Set(['telemetry', 'held']);
 const RATE = { perSecond: framesPerSecondMax, burst: framesBurstMax } as const;
 
 /** One message. Resolves when it has been dealt with; never rejects for what a device sent. */
@@ -49,7 +52,7 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);
   }
-  if (!(await paced(socket, frame.value.type === 'telemetry' ? telemetryFrameCost : 1, deps))) return;
+  if (!(await paced(socket, COSTLY.has(frame.value.type) ? telemetryFrameCost : 1, deps))) return;
   deps.heard.set(socket, deps.now());
   switch (frame.value.type) {
     case 'prove':
@@ -58,6 +61,8 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
       return reportFacts(frame.value, bytes, held, socket, deps);
     case 'taken':
       return takeOrders(frame.value, held, socket, deps);
+    case 'held':
+      return continueHistory(frame.value, held, socket, deps);
     case 'telemetry':
       return forwardTelemetry(frame.value, bytes, held, socket, deps);
   }

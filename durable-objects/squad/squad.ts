@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { assert } from '../../core/assert.ts';
 import type { SquadPort, SwarmPort } from '../../core/devices/port.ts';
 import type { DeviceId } from '../../core/ids.ts';
-import { type CloseReason, PING, PONG, SUBPROTOCOL } from '../../core/wire/device.ts';
+import { loggerOf } from '../../core/log-line.ts';
+import { type CloseReason, PING, PONG } from '../../core/wire/device.ts';
 import type { TelemetryMessage } from '../../core/wire/telemetry.ts';
 import { durableSql } from '../sql-port.ts';
 import { lanes } from './lane.ts';
@@ -26,12 +27,13 @@ import {
   wakeGridMs,
 } from './squad-limits.ts';
 import { type SquadStore, squadStore } from './squad-store.ts';
+import { sinkOf, type TelemetryEnv } from './telemetry-sink.ts';
 import { openSocket, type UpgradeDeps } from './upgrade.ts';
 
 /** What a squad needs of its surroundings. */
-export interface SquadEnv {
+export interface SquadEnv extends TelemetryEnv {
   readonly SWARM: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): SwarmPort };
-  readonly TELEMETRY: { send(message: TelemetryMessage): Promise<unknown> };
+  readonly STARLING_LOG?: string;
 }
 
 /** A squad, named by `squadName(swarm, squad)`. */
@@ -149,7 +151,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     this.#telemetrySends += 1;
     const sent = async () => {
       try {
-        await this.env.TELEMETRY.send(message);
+        await sinkOf(this.env).send([message]);
       } finally {
         this.#telemetrySends -= 1;
       }
@@ -159,6 +161,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
 
   #wire(): UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps {
     const { ctx, env } = this;
+    const log = loggerOf(env.STARLING_LOG, (level, line) => console[level](line));
     const store = this.#store;
     const swarmId = env.SWARM.idFromName(this.#swarm);
     // A stub that has failed may stay broken, so each call has its own; one call at a time per device keeps the order.
@@ -166,6 +169,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
       admitDevice: (admission) => env.SWARM.get(swarmId).admitDevice(admission),
       reportFacts: (batch) => env.SWARM.get(swarmId).reportFacts(batch),
       deviceLeft: (device, connection) => env.SWARM.get(swarmId).deviceLeft(device, connection),
+      continueHistory: (device, held) => env.SWARM.get(swarmId).continueHistory(device, held),
       ordersUndelivered: (orders) => env.SWARM.get(swarmId).ordersUndelivered(orders),
     };
     const deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps = {
@@ -181,10 +185,10 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
       sockets: (device) => ctx.getWebSockets(device),
       // Only sockets of this object are ever asked for.
       lastPing: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket as WebSocket)?.getTime() ?? null,
-      accept: (device) => {
+      accept: (device, subprotocol) => {
         const { 0: theirs, 1: ours } = new WebSocketPair();
         ctx.acceptWebSocket(ours, [device]);
-        const headers = { 'sec-websocket-protocol': SUBPROTOCOL };
+        const headers = { 'sec-websocket-protocol': subprotocol };
         return { socket: ours, answer: new Response(null, { status: 101, webSocket: theirs, headers }) };
       },
       wakeBy: (at) => this.#wakeBy(at),
@@ -204,10 +208,6 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     };
     return deps;
   }
-}
-
-function log(level: 'warn' | 'error', event: string, fields: Record<string, unknown>): void {
-  console[level](JSON.stringify({ event, ...fields }));
 }
 
 /** A message may hold what a tenant sent: only the error's kind is logged. */

@@ -4,7 +4,7 @@
 import { UPGRADE_HEADERS } from '../../core/devices/port.ts';
 import type { DeviceId, SwarmId, TenantId } from '../../core/ids.ts';
 import { isId } from '../../core/ids.ts';
-import { SUBPROTOCOL } from '../../core/wire/device.ts';
+import { HISTORY_SUBPROTOCOL, SUBPROTOCOL } from '../../core/wire/device.ts';
 import { type Attachment, attachmentOf, isOpen, type Socket, sendFrame } from './socket.ts';
 import { challengeMs, socketsMax, unprovedPerDeviceMax } from './squad-limits.ts';
 
@@ -15,7 +15,7 @@ export interface UpgradeDeps {
   /** The open sockets: all, or one device's. */
   sockets(device?: DeviceId): readonly Socket[];
   /** Makes the pair: the squad's end, accepted for hibernation, and the answer that gives the device the other end. */
-  accept(device: DeviceId): { socket: Socket; answer: Response };
+  accept(device: DeviceId, subprotocol: string): { socket: Socket; answer: Response };
   wakeBy(at: number): void;
 }
 
@@ -42,7 +42,8 @@ export function openSocket(request: Request, swarm: string, deps: UpgradeDeps): 
   if (deps.sockets().length >= socketsMax) {
     return problem(503, 'squad_full', 'This squad has all the sockets that it may have.', retryAfter());
   }
-  const { socket, answer } = deps.accept(caller.device);
+  const subprotocol = offered.includes(HISTORY_SUBPROTOCOL) ? HISTORY_SUBPROTOCOL : SUBPROTOCOL;
+  const { socket, answer } = deps.accept(caller.device, subprotocol);
   const now = deps.now();
   const nonce = deps.random();
   const held: Attachment = { phase: 'challenged', ...caller, connection: deps.random(), nonce, since: now };

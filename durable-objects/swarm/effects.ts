@@ -1,5 +1,6 @@
 // Two effects that come back as commands: an attempt that the swarm does itself, and a delivery to a webhook's receiver.
 
+import { Fault } from '../../core/assert.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import { canonical } from '../../core/json.ts';
 import { runInProcess } from '../../core/routes/cloud.ts';
@@ -10,6 +11,7 @@ import { SELF } from '../../core/swarm/state.ts';
 import type { SendOutcome } from '../../core/webhooks/commands.ts';
 import type { Delivery, Webhook } from '../../core/webhooks/state.ts';
 import { liveAttempt } from '../../core/work/state.ts';
+import type { ReadEvents } from './merkle-tree.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
 /** Does an in-process attempt, if it is still the one in force, and reports it. */
@@ -37,7 +39,9 @@ export function runInside(
 }
 
 export interface SendDeps {
-  readonly store: SwarmStore;
+  readonly store: Pick<SwarmStore, 'read' | 'origin'>;
+  /** A delivery may be sent again long after its event has left for the archive. */
+  readonly readEvents: ReadEvents;
   readonly send: WebhookSenderPort['send'];
   execute(command: Execute): void;
   now(): number;
@@ -50,14 +54,11 @@ export async function sendDelivery(effect: Extract<Effect, { kind: 'send' }>, de
   const { store } = deps;
   const delivery = store.read.row('delivery', effect.delivery);
   const webhook = delivery && store.read.row('webhook', delivery.webhook);
-  const event = delivery && store.events(delivery.seq, 1)[0];
-  if (!delivery || !webhook || !event || delivery.state !== 'sending') return;
-  const at = deps.now();
-  const body = canonical(toCloudEvent(store.origin() ?? '', event));
-  const outcome =
+  if (!delivery || !webhook || delivery.state !== 'sending') return;
+  const outcome: SendOutcome =
     webhook.state === 'active'
-      ? await post(delivery, webhook, body, at, deps)
-      : ({ outcome: 'refused', error: 'webhook_not_active' } as const);
+      ? await attempt(delivery, webhook, deps)
+      : { outcome: 'refused', error: 'webhook_not_active' };
   deps.execute({
     id: `sent:${delivery.id}:${delivery.attempts + 1}`,
     actor: { kind: 'system', id: 'webhooks' },
@@ -70,6 +71,16 @@ export async function sendDelivery(effect: Extract<Effect, { kind: 'send' }>, de
     },
     remember: false,
   });
+}
+
+/** Reads the event and sends it; one that is past its retention is not sent any more. @throws Fault when it is damaged */
+async function attempt(delivery: Delivery, webhook: Webhook, deps: SendDeps): Promise<SendOutcome> {
+  const read = await deps.readEvents(delivery.seq, delivery.seq);
+  if (!read.ok && read.error.code === 'history_expired') return { outcome: 'refused', error: 'history_expired' };
+  const event = read.ok ? read.value[0] : undefined;
+  if (!event) throw new Fault(`event ${delivery.seq} of a delivery cannot be read`, { retryable: true });
+  const body = canonical(toCloudEvent(deps.store.origin() ?? '', event));
+  return post(delivery, webhook, body, deps.now(), deps);
 }
 
 /** One attempt. A sender that does not answer is a failed attempt: the schedule of deliveries is the one that tries again. */

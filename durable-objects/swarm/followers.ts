@@ -7,8 +7,8 @@ import type { StoredEvent } from '../../core/journal/event.ts';
 import { followersMax } from '../../core/limits.ts';
 
 export interface FollowDeps {
-  /** Events from `from` on, at most `limit`. */
-  events(from: number, limit: number): readonly StoredEvent[];
+  /** Events from `from` on, at most `limit`, hot or archived. @throws when they cannot be read: the stream breaks off */
+  events(from: number, limit: number): Promise<readonly StoredEvent[]>;
   origin(): string;
   headSeq(): number;
 }
@@ -86,7 +86,8 @@ export function createFollowers(deps: FollowDeps): Followers {
           // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
           while (isOpen && next > deps.headSeq()) if (!(await woken(follower))) break;
           if (!isOpen) return;
-          const page = next > deps.headSeq() ? [] : deps.events(next, pageSize);
+          const page = next > deps.headSeq() ? [] : await deps.events(next, pageSize);
+          if (!isOpen) return;
           next = (page.at(-1)?.seq ?? next - 1) + 1;
           controller.enqueue(encoder.encode(page.length === 0 ? ': still here\n\n' : page.map(textOf).join('')));
           followers.delete(follower);

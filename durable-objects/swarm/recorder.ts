@@ -19,7 +19,7 @@ export interface RecorderDeps {
 }
 
 export interface Recorder {
-  /** When the first chore is due, or null. */
+  /** When the first chore is due; null when none is, or while they run. */
   nextDue(): number | null;
   /** Runs the chores that are due, one after the other; one call at a time. Never throws. */
   runDue(): Promise<void>;
@@ -49,12 +49,22 @@ export function createRecorder(chores: readonly Chore[], { now, park }: Recorder
       const tries = (troubles.get(chore)?.tries ?? 0) + 1;
       const pause = Math.min(choreRetryMsMin * 2 ** (tries - 1), choreRetryMsMax);
       troubles.set(chore, { tries, until: now() + (tries >= choreTriesMax ? choreRetryMsMax : pause) });
-      if (tries === choreTriesMax) park(chore.name, tries, cause);
+      if (tries === choreTriesMax) tell(chore, tries, cause);
+    }
+  }
+
+  /** Nothing may be written just now: told of at the next failure then. */
+  function tell(chore: Chore, tries: number, cause: unknown): void {
+    try {
+      park(chore.name, tries, cause);
+    } catch {
+      troubles.set(chore, { tries: tries - 1, until: now() + choreRetryMsMax });
     }
   }
 
   return {
     nextDue() {
+      if (isRunning) return null;
       const due = chores.flatMap((chore) => dueOf(chore) ?? []);
       return due.length === 0 ? null : Math.min(...due);
     },

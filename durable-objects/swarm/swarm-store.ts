@@ -19,6 +19,7 @@ import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
 import { type Insert, rowInserter } from './insert-rows.ts';
+import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
 import { type RowCache, sqlRead } from './swarm-read.ts';
 
 export interface SwarmStoreDeps {
@@ -49,10 +50,19 @@ export interface SwarmStore {
   head(): Head;
   /** `tenant/swarm` once the swarm is created. */
   origin(): string | null;
-  executeMany(commands: readonly Execute[]): Committed;
+  /**
+   * @param within runs in the same transaction when everything else of it is written; what it throws rolls all of it back
+   */
+  executeMany(commands: readonly Execute[], within?: (executed: readonly Executed[]) => void): Committed;
   events(from: number, limit: number): StoredEvent[];
   /** Why writing has stopped, or null. */
   halted(): string | null;
+  /** The seal of a swarm that an import has made: nothing is ever written to it; null for a swarm of its own. */
+  seal(): Seal | null;
+  /** The tables were filled or emptied by somebody else: forgets what it knew of them. */
+  reload(): void;
+  /** Stops all writing, for good. `reason` is for whoever looks. */
+  halt(reason: string): void;
   /** Checks the whole ledger; halts writing when it does not add up. */
   audit(): string | null;
 }
@@ -77,13 +87,13 @@ interface Transaction {
   told: boolean;
 }
 
-const INTO_JOURNAL: Insert = {
+export const INTO_JOURNAL: Insert = {
   head: 'INSERT INTO journal (seq, hash, type, version, at, actor, subject, command, trace, body)',
   columns: 10,
   tail: '',
 };
 const INTO_ANSWER: Insert = { head: 'INSERT INTO answer (id, digest, answer)', columns: 3, tail: '' };
-const INTO_ROWS = Object.fromEntries(
+export const INTO_ROWS = Object.fromEntries(
   KINDS.map((kind) => [
     kind,
     {
@@ -95,7 +105,7 @@ const INTO_ROWS = Object.fromEntries(
 ) as Readonly<Record<Kind, Insert>>; // fromEntries forgets the keys
 
 /** An event's values, in the order of the journal's columns. */
-function lineOf({ seq, hash, type, version, at, actor, subject, command, trace, body }: StoredEvent): SqlValue[] {
+export function lineOf({ seq, hash, type, version, at, actor, subject, command, trace, body }: StoredEvent): SqlValue[] {
   return [seq, hash, type, version, at, actor, subject, command, trace, body];
 }
 
@@ -104,14 +114,19 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   let head: Head = { seq: 0, hash: GENESIS };
   let clock = 0;
   let originText: string | null = null;
-  const last = first(
-    sql.all<{ seq: number; hash: string; at: number }>('SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1'),
-  );
-  if (last) {
-    head = { seq: last.seq, hash: last.hash };
-    clock = last.at;
+  let haltedBecause: string | null = null;
+  let seal: Seal | null = null;
+  load();
+  function load(): void {
+    const last = first(
+      sql.all<{ seq: number; hash: string; at: number }>('SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1'),
+    );
+    head = last ? { seq: last.seq, hash: last.hash } : { seq: 0, hash: GENESIS };
+    clock = last?.at ?? 0;
+    originText = null;
+    haltedBecause = first(sql.all<{ value: string }>(`SELECT value FROM meta WHERE key = 'halted'`))?.value ?? null;
+    seal = readSeal(sql);
   }
-  let haltedBecause = first(sql.all<{ value: string }>(`SELECT value FROM meta WHERE key = 'halted'`))?.value ?? null;
 
   // Small rows that nearly every command reads stay parsed between transactions: there is no other writer.
   const cached = new Map<string, Rows[Kind] | null>();
@@ -147,7 +162,10 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   };
   /** The transaction under way. */
   let current: Transaction | null = null;
-  const read = sqlRead(sql, cache, (id) => current?.ids.made(id) ?? false);
+  const read = sealedRead(
+    sqlRead(sql, cache, (id) => current?.ids.made(id) ?? false),
+    () => seal,
+  );
 
   function origin(): string | null {
     if (originText !== null) return originText;
@@ -196,7 +214,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   function commit(draft: Draft, transaction: Transaction): void {
     const created = draft.events[0];
     const name =
-      created?.type === 'swarm.created'
+      created?.type === 'swarm.created' || created?.type === 'swarm.forked'
         ? originName({ tenant: created.body.tenant, swarm: created.body.swarm })
         : origin();
     assert(name !== null, 'a swarm is created first');
@@ -245,7 +263,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     read,
     head: () => head,
     origin,
-    executeMany(commands) {
+    executeMany(commands, within) {
+      const sealed = refuseWriting(seal);
+      if (sealed) return nothing(commands.map(() => refusal(sealed.code)));
       if (haltedBecause !== null) return nothing(commands.map(() => refusal('swarm_halted')));
       const before = { head, clock };
       written = 0;
@@ -268,6 +288,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
           insert(INTO_ANSWER, transaction.given);
           cache.flush();
           transaction.guard.check();
+          within?.(executed);
           return { executed, events: transaction.appended, told: transaction.told, written };
         });
       } catch (error) {
@@ -290,7 +311,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       const rows = sql.all<EventRow>('SELECT * FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?', from, limit);
       const before =
         from > 1 ? first(sql.all<{ hash: string }>('SELECT hash FROM journal WHERE seq = ?', from - 1)) : null;
-      let previous = before?.hash ?? GENESIS;
+      let previous = before?.hash ?? archivedHead(rows[0]?.seq ?? from) ?? GENESIS;
       return rows.map((row) => {
         const event = { ...row, previous };
         previous = row.hash;
@@ -298,12 +319,29 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       });
     },
     halted: () => haltedBecause,
+    halt,
+    seal: () => seal,
+    reload() {
+      cached.clear();
+      dirty.clear();
+      read.forget();
+      load();
+    },
     audit() {
       const broken = checkBooks(sql);
       if (broken !== null && haltedBecause === null) halt(broken);
       return haltedBecause;
     },
   };
+
+  /** The hash before the first event that has not left for the archive. */
+  function archivedHead(seq: number): string | null {
+    if (seq <= 1) return null;
+    return (
+      first(sql.all<{ head: string }>(`SELECT body ->> '$.head' AS head FROM segment WHERE body ->> '$.to' = ?`, seq - 1))
+        ?.head ?? null
+    );
+  }
 
   function halt(reason: string): void {
     haltedBecause = reason;

@@ -1,4 +1,7 @@
-// What the runtime tells the person who runs it: one line each, on standard error. No payloads, no secrets.
+// What the runtime tells the person who runs it: one line each, on standard error. No payloads, and no secrets: what looks like
+// one is taken out.
+
+import { redactFields, redactText } from '../../core/log-line.ts';
 
 export const LEVELS = ['info', 'warn', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -10,10 +13,12 @@ export type Log = (level: Level, message: string, fields?: LogFields) => void;
 
 /** Lines for people, or one JSON object a line. */
 export function createLog(write: (line: string) => void, options: { json: boolean; now: () => number }): Log {
-  return (level, message, fields = {}) => {
+  return (level, text, fields = {}) => {
     const at = new Date(options.now()).toISOString();
-    if (options.json) return write(`${JSON.stringify({ at, level, message, ...fields })}\n`);
-    const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`);
+    const message = redactText(text);
+    const safe = redactFields(fields);
+    if (options.json) return write(`${JSON.stringify({ at, level, message, ...safe })}\n`);
+    const rest = Object.entries(safe).map(([name, value]) => ` ${name}=${value}`);
     write(`${at} ${level === 'info' ? '' : `${level}: `}${message}${rest.join('')}\n`);
   };
 }

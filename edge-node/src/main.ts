@@ -3,6 +3,7 @@
 import type { JsonObject } from '../../core/json.ts';
 import type { RefusedFact } from '../../core/wire/device.ts';
 import { type Clock, endableClock, systemClock } from './clock.ts';
+import { createHistory } from './history.ts';
 import { type Link, startLink } from './link/link.ts';
 import { type OpenSocket, openSocket } from './link/socket.ts';
 import type { Log } from './log.ts';
@@ -98,6 +99,7 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
     ...{ clock, log, outbox },
     openSocket: deps.openSocket ?? openSocket,
     random: deps.random ?? Math.random,
+    history: createHistory({ ...node, clock, log }),
     takeOrders: supervisor.take,
     commit: (epoch, seq, refused) => commit({ node, supervisor, describer, clock }, epoch, seq, refused),
     welcomed(now, isNewEpoch) {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
+import { checkpoint } from '../../core/wire/checkpoint.ts';
 import type { Cancel, Clock } from './clock.ts';
 import { HOME_FILES, isHomeInUse, readPrivateFile, writePrivateFile } from './home.ts';
 import type { LinkStatus } from './link/link.ts';
@@ -85,7 +86,17 @@ export interface DeviceStatus {
   };
   readonly attempts: { readonly taken: number; readonly running: number };
   readonly receipts: number;
-  /** `red`: it should be committing facts and is not. `idle`: no runtime lives here now. */
+  /** What is held of the swarm's history; null before the first checkpoint. */
+  readonly history: {
+    readonly size: number | null;
+    readonly head: string | null;
+    readonly publicKey: string | null;
+    readonly takenAt: number | null;
+    /** Why what was shown since is not the same history. */
+    readonly problem: 'history_rewritten' | null;
+    readonly why: string | null;
+  };
+  /** `red`: it should be committing facts and is not, or its swarm's history was rewritten. `idle`: no runtime lives here now. */
   readonly health: 'green' | 'red' | 'idle';
 }
 
@@ -107,9 +118,12 @@ export function readDeviceStatus(home: string, now: number): DeviceStatus | null
     const oldestAgeMs = typeof outbox.oldest === 'number' ? Math.max(0, now - outbox.oldest) : null;
     const count = (state: string) => Number(read(`SELECT count(*) AS n FROM attempts WHERE state = '${state}'`).n);
     const stale = oldestAgeMs !== null && oldestAgeMs > staleFactMs;
+    const history = historyOf(read);
+    const isUnwell = runtime?.link !== 'live' || stale;
     return {
       running,
       runtime,
+      history,
       outbox: {
         epoch: Number(read('SELECT epoch FROM outbox_state').epoch),
         facts: Number(outbox.facts),
@@ -118,9 +132,25 @@ export function readDeviceStatus(home: string, now: number): DeviceStatus | null
       },
       attempts: { taken: count('taken'), running: count('running') },
       receipts: Number(read('SELECT count(*) AS n FROM receipts').n),
-      health: !running ? 'idle' : runtime?.link !== 'live' || stale ? 'red' : 'green',
+      health: history.problem !== null || (running && isUnwell) ? 'red' : running ? 'green' : 'idle',
     };
   } finally {
     database.close();
   }
+}
+
+/** What the database holds of the swarm's history. One that an older runtime has left has no table for it. */
+function historyOf(read: (sql: string) => Record<string, unknown>): DeviceStatus['history'] {
+  const isThere = read("SELECT count(*) AS n FROM sqlite_master WHERE name = 'checkpoint'").n === 1;
+  const row = isThere ? read('SELECT body, taken_at, conflict FROM checkpoint') : {};
+  const held = checkpoint.safeParse(typeof row.body === 'string' ? JSON.parse(row.body) : null); // our own row
+  const why = typeof row.conflict === 'string' ? row.conflict : null;
+  return {
+    size: held.data?.size ?? null,
+    head: held.data?.head ?? null,
+    publicKey: held.data?.publicKey ?? null,
+    takenAt: typeof row.taken_at === 'number' ? row.taken_at : null,
+    problem: why === null ? null : 'history_rewritten',
+    why,
+  };
 }

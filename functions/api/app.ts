@@ -8,12 +8,18 @@ import { faultResponse, problemResponse } from './middleware/problem.ts';
 import { createLimiter, RATE_LIMITS } from './middleware/rate-limit.ts';
 import { METHODS, type Route } from './route.ts';
 import { accountRoutes, serveAuthPaths } from './routes/accounts.ts';
+import { archiveRoutes } from './routes/archive.ts';
 import { deviceEntryRoutes } from './routes/device-entry.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { exportRoutes } from './routes/exports.ts';
+import { forkRoutes } from './routes/forks.ts';
+import { historyRoutes } from './routes/history.ts';
+import { importRoutes } from './routes/imports.ts';
 import { journalRoutes } from './routes/journal.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { memberRoutes } from './routes/members.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { taskRoutes } from './routes/tasks.ts';
@@ -34,6 +40,12 @@ export const ROUTES: readonly Route[] = [
   ...webhookRoutes,
   ...ledgerRoutes,
   ...journalRoutes,
+  ...historyRoutes,
+  ...archiveRoutes,
+  ...exportRoutes,
+  ...importRoutes,
+  ...forkRoutes,
+  ...metricsRoutes,
   ...platformRoutes(() => ROUTES),
 ];
 
@@ -56,7 +68,10 @@ export function createApp(deps: ApiDeps): Api {
   const app = new OpenAPIHono<{ Bindings: Frame }>();
   for (const route of ROUTES) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    app.on(route.method.toUpperCase(), path, (c) => serve(route, c.req.param(), callOf(c.req.raw, c.env)));
+    app.on(route.method.toUpperCase(), path, (c) => {
+      c.env.route = route.path;
+      return serve(route, c.req.param(), callOf(c.req.raw, c.env));
+    });
   }
   app.all('/api/auth/*', (c) => serveAuthPaths(callOf(c.req.raw, c.env)));
   app.notFound((c) => missing(c.req.raw, c.req.path, c.env, deps));
@@ -66,12 +81,16 @@ export function createApp(deps: ApiDeps): Api {
   return {
     async fetch(request) {
       const frame = openFrame(request, deps);
+      const began = deps.now();
       let response: Response;
       try {
         response = await app.fetch(request, frame);
       } catch (fault) {
         response = faultResponse(fault, frame, deps);
       }
+      const { requestId, route } = frame;
+      const { method } = request;
+      deps.log?.('info', 'request', { requestId, method, route, status: response.status, ms: deps.now() - began });
       return closeFrame(response, frame);
     },
   };

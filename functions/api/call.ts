@@ -1,9 +1,11 @@
 // One request on its way to a swarm and back: what a route may ask, and how it answers.
 
 import { assert } from '../../core/assert.ts';
+import type { ForkPort } from '../../core/forks/port.ts';
+import type { At, PastPort } from '../../core/history/port.ts';
 import type { SwarmId } from '../../core/ids.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
-import type { Result } from '../../core/result.ts';
+import { ok, type Result } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { Answer, Query, SwarmService } from '../../core/swarm/service.ts';
 import type { ApiDeps } from './deps.ts';
@@ -24,6 +26,8 @@ export interface OpenCall {
 
 /** A request whose sender is known. */
 export interface Call extends OpenCall {
+  /** The moment of the past that is asked for; null for the present. */
+  readonly at: At | null;
   readonly caller: Caller;
   readonly command: CommandId;
 }
@@ -54,9 +58,16 @@ export function noteReplay(
   frame.replayed = replayed && (result.ok || result.error.code !== 'idempotency_key_reused');
 }
 
-/** Reads as the caller. */
-export function read(query: Query, call: Call): Promise<Result<Json, Refusal>> {
+/** Reads as the caller, at the moment that the request asks for. */
+export async function read(query: Query, call: Call): Promise<Result<Json, Refusal>> {
   const { swarm, actor } = call.caller;
+  const { at } = call;
+  if (at !== null) {
+    const past = await callPast(swarm, (service) => service.read(swarm, actor, at, query), call.deps);
+    if (!past.ok) return past;
+    call.frame.past = past.value.moment;
+    return ok(past.value.value);
+  }
   return callSwarm(swarm, true, (service) => service.read(actor, query), call.deps);
 }
 
@@ -77,6 +88,36 @@ export async function callSwarm<T>(
     if (!isRepeatable || !isPassing(fault) || isOverloaded(fault)) throw fault;
     await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
     return await work(deps.swarm(id));
+  }
+}
+
+/** Asks the object of a fork, and asks again once: what was done is not done again. */
+export async function callFork<T>(
+  id: SwarmId,
+  work: (fork: ForkPort) => Promise<T>,
+  deps: Pick<ApiDeps, 'fork' | 'pause' | 'entropy'>,
+): Promise<T> {
+  try {
+    return await work(deps.fork(id));
+  } catch (fault) {
+    if (!isPassing(fault) || isOverloaded(fault)) throw fault;
+    await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
+    return await work(deps.fork(id));
+  }
+}
+
+/** Asks a swarm's past, and asks again once when its object was moved or restarted in the middle of it. */
+export async function callPast<T>(
+  id: SwarmId,
+  work: (past: PastPort) => Promise<T>,
+  deps: Pick<ApiDeps, 'past' | 'pause' | 'entropy'>,
+): Promise<T> {
+  try {
+    return await work(deps.past(id));
+  } catch (fault) {
+    if (!isPassing(fault) || isOverloaded(fault)) throw fault;
+    await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
+    return await work(deps.past(id));
   }
 }
 

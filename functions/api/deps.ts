@@ -1,19 +1,26 @@
 // What the API needs of its surroundings. Only functions/worker.ts reads the environment and fills this in.
 
+import type { ObjectStore } from '../../core/archive/port.ts';
+import type { ForkPort } from '../../core/forks/port.ts';
+import type { PastPort } from '../../core/history/port.ts';
 import type { SwarmId } from '../../core/ids.ts';
+import type { Log } from '../../core/log-line.ts';
 import type { SwarmService } from '../../core/swarm/service.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { DeadLetterBucket } from '../telemetry/dead-letters.ts';
 import type { RateLimits } from './middleware/rate-limit.ts';
 
 export interface ApiDeps {
   /** The swarm's object. Asked again for each call: a stub that saw a fault is not used again. */
   swarm(id: SwarmId): SwarmService;
+  /** The past of a swarm: an object of its own. */
+  past(id: SwarmId): PastPort;
+  /** The object of a fork. */
+  fork(id: SwarmId): ForkPort;
   /** Hands a request to a squad's object (`squadName`); the answer may carry a WebSocket. */
   squadFetch(swarm: SwarmId, squad: number, request: Request): Promise<Response>;
   readonly directory: Directory;
   /** Where telemetry's dead letters lie. */
-  readonly archive: DeadLetterBucket;
+  readonly archive: Pick<ObjectStore, 'get' | 'list'>;
   /** 32 bytes that sign API keys, enrolment tokens, device credentials and trigger addresses. */
   readonly tokenKey: Uint8Array;
   /** 32 bytes that seal the secrets of triggers and webhooks. */
@@ -30,6 +37,8 @@ export interface ApiDeps {
   /** `count` random bytes. */
   entropy(count: number): Uint8Array;
   pause(ms: number): Promise<void>;
+  /** Told of each request, once it is answered: which route, how it ended, how long it took. Nothing of its body. */
+  readonly log?: Log;
   /** Hears of every fault and defect, with the request it befell. What it is given holds no body and no token. */
   report(fault: unknown, requestId: string): void;
 }

@@ -40,6 +40,13 @@ const WITH_BODY: readonly ProblemCode[] = ['invalid_json', 'body_too_large', 'un
 const WITH_CONTENT: readonly ProblemCode[] = ['content_too_large'];
 const WITH_CALLER: readonly ProblemCode[] = ['unauthenticated', 'token_expired', 'key_revoked', 'origin_not_allowed'];
 const WITH_COMMAND: readonly ProblemCode[] = ['idempotency_key_reused'];
+/** Reads that take `at`. */
+const OF_THE_PAST: readonly ProblemCode[] = [
+  'moment_ahead',
+  'moment_before_genesis',
+  'history_expired',
+  'history_damaged',
+];
 
 const DESCRIPTION = `Starling is a control plane for swarms of AI agents. Sign up, connect devices, send work, and follow every decision in a journal that proves itself.
 
@@ -122,6 +129,9 @@ function pathOf(route: Route, component: (shape: Shape) => z.ZodType): Registere
             },
           }
         : {}),
+      ...(route.streams === null
+        ? {}
+        : { body: { required: true, content: { [route.streams]: { schema: z.string() } } } }),
     },
     responses: { ...answersOf(route.answers, component), ...problemsOf(route, component) },
   };
@@ -204,6 +214,7 @@ function problemsOf(route: Route, component: (shape: Shape) => z.ZodType): Respo
     ...(route.access === 'scoped' && route.scope !== null ? (['scope_missing'] as const) : []),
     ...(route.body ? WITH_BODY : []),
     ...(isCommand(route) ? WITH_COMMAND : []),
+    ...(route.access === 'scoped' && route.past ? OF_THE_PAST : []),
     ...(route.access === 'scoped' && route.body ? WITH_CONTENT : []),
     ...ALWAYS,
   ]);

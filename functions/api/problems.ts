@@ -13,6 +13,8 @@ export const API_PROBLEMS = {
   rate_limited: { status: 429, title: 'Too many requests' },
   scope_missing: { status: 403, title: 'The key or the role does not allow this' },
   body_too_large: { status: 413, title: 'The body is too large' },
+  body_too_slow: { status: 408, title: 'The body did not go on' },
+  body_incomplete: { status: 400, title: 'The body broke off' },
   unsupported_media_type: { status: 415, title: 'The body is not of a type that is read here' },
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_request: { status: 400, title: 'The request is not what is expected here' },

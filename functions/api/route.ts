@@ -1,11 +1,12 @@
 // What a route is: one definition from which the validation, the types and the OpenAPI document are made. A route says its
 // schemas, the one scope it needs, and what it asks of the swarm; everything around that is done by serve.ts, once.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Id, type IdPrefix, isId } from '../../core/ids.ts';
 import type { Scope } from '../../core/keys/scopes.ts';
 import type { Call, OpenCall } from './call.ts';
 import type { ProblemCode } from './problems.ts';
+import { moment } from './shapes/parts.ts';
 import type { Shape } from './shapes/shape.ts';
 
 /** An id in a path. One that is not well formed is as little found as one of another tenant. */
@@ -57,12 +58,16 @@ export const TAGS = {
   Webhooks: 'Outbound webhooks, as Standard Webhooks 1.0.',
   Ledger: 'Credits: accounts and transfers, double entry.',
   Journal: 'Every event, with its hash and its proof.',
+  History: 'The past: any moment as it was, and what changed between two.',
+  Archive: 'Old events in object storage: segments, snapshots, and how long history is kept.',
+  Exports: 'The whole journal, taken out and brought in.',
+  Forks: 'A swarm of its own from any moment of this one: to try things, and to compare what comes of them.',
   Telemetry: 'What devices measure, and what of it could not be stored.',
   Platform: 'Health, this document, and its pages.',
 } as const;
 export type Tag = keyof typeof TAGS;
 
-export const METHODS = ['get', 'post', 'patch', 'delete'] as const;
+export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 export type Method = (typeof METHODS)[number];
 
 /** What a request brings, parsed. */
@@ -81,9 +86,13 @@ interface Definition<P extends Params, Q extends z.ZodObject, B extends z.ZodTyp
   readonly body?: Shape<B>;
   /** True when the body may be left out: it is then read as `{}`. */
   readonly bodyOptional?: boolean;
+  /** The content type of a body that is no JSON, and that the route itself reads as it comes. */
+  readonly streams?: string;
 }
 
 interface Scoped<P extends Params, Q extends z.ZodObject, B extends z.ZodType> extends Definition<P, Q, B> {
+  /** True for a read that may be of the past: it takes `at`, and `show` answers for that moment. */
+  readonly past?: true;
   /** The one scope that it needs; null for anyone who says who they are. */
   readonly scope: Scope | null;
   serve(input: Input<ParamValues<P>, z.output<Q>, z.output<B>>, call: Call): Promise<Response>;
@@ -105,8 +114,14 @@ export type Route = About & {
   readonly query: z.ZodObject | null;
   readonly body: Shape | null;
   readonly bodyOptional: boolean;
+  readonly streams: string | null;
 } & (
-    | { readonly access: 'scoped'; readonly scope: Scope | null; serve(input: Input, call: Call): Promise<Response> }
+    | {
+        readonly access: 'scoped';
+        readonly scope: Scope | null;
+        readonly past?: true;
+        serve(input: Input, call: Call): Promise<Response>;
+      }
     | {
         readonly access: 'open';
         readonly raw: boolean;
@@ -120,6 +135,7 @@ export function route<P extends Params, Q extends z.ZodObject, B extends z.ZodTy
   return {
     ...given,
     ...partsOf(given),
+    ...(given.past ? { query: (given.query ?? z.strictObject({})).extend({ at: moment.optional() }) } : {}),
     access: 'scoped',
     // serve.ts parses the input with the very schemas that the types here are inferred from.
     serve: given.serve as (input: Input, call: Call) => Promise<Response>,
@@ -146,6 +162,7 @@ function partsOf(given: Definition<Params, z.ZodObject, z.ZodType>) {
     query: given.query ?? null,
     body: given.body ?? null,
     bodyOptional: given.bodyOptional ?? false,
+    streams: given.streams ?? null,
   };
 }
 

@@ -2,6 +2,7 @@
 // precedence of the problems: a request that may not be made is not read.
 
 import type { z } from 'zod';
+import type { At } from '../../core/history/port.ts';
 import { bodyBytesMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Call, OpenCall } from './call.ts';
@@ -58,8 +59,14 @@ async function serveScoped(
   if (!command.ok) return command.error;
   const read = await readInput(route, params, open);
   if (!read.ok) return read.error;
-  const call: Call = { ...open, caller, command: command.value };
+  const call: Call = { ...open, caller, command: command.value, at: momentOf(route, read.value) };
   return route.serve(read.value, call);
+}
+
+/** The moment that a read is of. */
+function momentOf(route: Extract<Route, { access: 'scoped' }>, { query }: Input): Call['at'] {
+  // A route of the past has `at` in its schema, which makes a moment of it.
+  return route.past ? ((query as { readonly at?: At }).at ?? null) : null;
 }
 
 /** Path, query and body, each as the route expects it, or a problem that says where not. */
@@ -73,7 +80,7 @@ async function readInput(
   }
   const query = readQuery(route.query, request.url);
   if (!query.ok) return query;
-  if (route.method === 'get' || route.method === 'delete') {
+  if (route.method === 'get' || route.method === 'delete' || route.streams !== null) {
     return ok({ params, query: query.value, body: undefined });
   }
   const read = await readJson(request, bodyBytesMax);

@@ -152,6 +152,57 @@ export const swarms = sqliteTable(
   (table) => [uniqueIndex('swarms_tenant_name').on(table.tenantId, table.name)],
 );
 
+export const IMPORT_STATUSES = ['filling', 'sealed', 'deleted'] as const;
+
+/** Swarms that were imported. What was found in the export stands here from `sealed` on; `keyId` is the key that opens it. */
+export const imports = sqliteTable(
+  'imports',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    status: text('status', { enum: IMPORT_STATUSES }).notNull(),
+    keyId: text('key_id').notNull(),
+    origin: text('origin'),
+    size: integer('size'),
+    head: text('head'),
+    root: text('root'),
+    stateHash: text('state_hash'),
+    createdAt: time('created_at').notNull(),
+  },
+  (table) => [index('imports_tenant').on(table.tenantId, table.status)],
+);
+
+export const FORK_STATUSES = ['filling', 'ready', 'deleted'] as const;
+
+/** Swarms that were forked from another of the tenant's. A deleted one keeps its place: its id never means another swarm. */
+export const forks = sqliteTable(
+  'forks',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    status: text('status', { enum: FORK_STATUSES }).notNull(),
+    /** What was asked for: the moment, as it was said. */
+    asked: text('asked').notNull(),
+    keyId: text('key_id').notNull(),
+    /** Of that key, with a space between each two. */
+    scopes: text('scopes').notNull(),
+    effects: text('effects', { enum: ['off', 'on'] }).notNull(),
+    parentId: text('parent_id').notNull(),
+    parentSeq: integer('parent_seq').notNull(),
+    parentAt: time('parent_at').notNull(),
+    parentHead: text('parent_head').notNull(),
+    parentStateHash: text('parent_state_hash').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (table) => [index('forks_tenant').on(table.tenantId, table.status)],
+);
+
 /** Sign-ups by idempotency key, kept for ever: keyed digests, so neither key nor password can be read or guessed here. */
 export const signUps = sqliteTable('sign_ups', {
   keyDigest: text('key_digest').primaryKey(),

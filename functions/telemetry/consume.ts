@@ -1,20 +1,22 @@
 // The end of the telemetry queue: batches of many devices become Parquet files in object storage. At least once: a
-// message is acknowledged only after the file that holds it was written.
+// message is acknowledged only after the file that holds it was written. The file is a function of the message, so once
+// or often is the same.
 
 import { createHash } from 'node:crypto';
-import { readMessage } from './message.ts';
-import { type IdentifiedMessage, writeParquet } from './parquet.ts';
+import type { ObjectStore } from '../../core/archive/port.ts';
+import { canonical } from '../../core/json.ts';
+import { inLanes, lanesMax } from './lanes.ts';
+import { type ReadMessage, readMessage } from './message.ts';
+import { writeParquet } from './parquet.ts';
 import { type QueueBatch, type QueueMessage, retryLater } from './queue.ts';
 
-/** Rows of one file: bounds what writing one needs, whatever the size of a queue batch. */
-export const fileRowsMax = 50_000;
 export interface ConsumeDeps {
-  /** Stores an object whole, or throws. Writing the same key again replaces it. */
-  put(key: string, bytes: ArrayBuffer): Promise<unknown>;
+  readonly store: Pick<ObjectStore, 'put'>;
 }
 
 /** What one call did. `poison` messages could not be read; `failed` ones could not be stored. */
 export interface Consumed {
+  /** Files written: one a message that was read. */
   readonly files: number;
   readonly rows: number;
   readonly acknowledged: number;
@@ -24,74 +26,55 @@ export interface Consumed {
   readonly fault?: unknown;
 }
 
-interface Group {
-  readonly folder: string;
-  readonly members: { message: QueueMessage; read: IdentifiedMessage }[];
-  rows: number;
-}
+/** Characters of a digest in hexadecimal: 128 bits, which no two messages of a platform's life share by chance. */
+const digestChars = 32;
 
 /**
- * Writes `telemetry/tenant=…/swarm=…/date=YYYY-MM-DD/hour=HH/<id>.parquet`, by the hour in which the squad received a
- * batch: a device's clock may be wrong, and a batch then always lies in one file.
+ * Writes each message as `telemetry/tenant=…/swarm=…/date=YYYY-MM-DD/hour=HH/<digest>.parquet`, by the hour in which the
+ * squad received it: a device's clock may be wrong, and a batch then always lies in one folder.
  *
- * `<id>` is a hash of the ids of the messages inside: the same messages delivered again write the same object. When the
- * queue delivers them again in other company, rows are doubled and can be told by `(message_id, record)`.
+ * `<digest>` is of what the message says, not of its id at the queue. So the same message writes the same object however
+ * often the queue delivers it, in whatever company, and however often its sender put it in.
  *
  * A message that cannot be read is retried at once, so that the platform moves it to the dead letters; it holds nothing
  * up. One whose file could not be written is retried after a pause. Never throws.
  */
-export async function consumeTelemetry(batch: QueueBatch, deps: ConsumeDeps): Promise<Consumed> {
+export async function consumeTelemetry(batch: QueueBatch, { store }: ConsumeDeps): Promise<Consumed> {
   const consumed = { files: 0, rows: 0, acknowledged: 0, poison: 0, failed: 0 };
   let fault: { fault?: unknown } = {};
-  for (const group of groupsOf(batch.messages, () => consumed.poison++)) {
-    try {
-      await deps.put(keyOf(group), writeParquet(group.members.map(({ read }) => read)));
-    } catch (cause) {
-      consumed.failed += group.members.length;
-      if (!('fault' in fault)) fault = { fault: cause };
-      for (const { message } of group.members) retryLater(message);
-      continue;
-    }
-    for (const { message } of group.members) message.ack();
-    consumed.files += 1;
-    consumed.rows += group.rows;
-    consumed.acknowledged += group.members.length;
-  }
-  return { ...consumed, ...fault };
-}
-
-function groupsOf(messages: readonly QueueMessage[], onPoison: () => void): Iterable<Group> {
-  const open = new Map<string, Group>();
-  const full: Group[] = [];
-  for (const message of messages) {
+  await inLanes(batch.messages, lanesMax, async (message: QueueMessage) => {
     const read = readMessage(message.body);
     if (!read.ok) {
       message.retry();
-      onPoison();
-      continue;
+      consumed.poison += 1;
+      return;
     }
-    const folder = folderOf(read.value.envelope);
-    const records = read.value.records.length;
-    let group = open.get(folder);
-    if (!group || group.rows + records > fileRowsMax) {
-      group = { folder, members: [], rows: 0 };
-      open.set(folder, group);
-      full.push(group);
+    const digest = digestOf(read.value);
+    try {
+      const bytes = new Uint8Array(writeParquet(digest, read.value));
+      const contentType = 'application/vnd.apache.parquet';
+      await store.put(`${folderOf(read.value.envelope)}/${digest}.parquet`, bytes, { contentType });
+    } catch (cause) {
+      consumed.failed += 1;
+      if (!('fault' in fault)) fault = { fault: cause };
+      retryLater(message);
+      return;
     }
-    group.members.push({ message, read: { id: message.id, ...read.value } });
-    group.rows += records;
-  }
-  return full;
+    message.ack();
+    consumed.files += 1;
+    consumed.rows += read.value.records.length;
+    consumed.acknowledged += 1;
+  });
+  return { ...consumed, ...fault };
 }
 
 /** Tenant and swarm have the form of ids (`readMessage` saw to it), so they hold nothing that means something in a path. */
-function folderOf({ tenant, swarm, receivedAt }: IdentifiedMessage['envelope']): string {
+function folderOf({ tenant, swarm, receivedAt }: ReadMessage['envelope']): string {
   const time = new Date(receivedAt).toISOString();
   return `telemetry/tenant=${tenant}/swarm=${swarm}/date=${time.slice(0, 10)}/hour=${time.slice(11, 13)}`;
 }
 
-function keyOf(group: Group): string {
-  const ids = group.members.map(({ message }) => message.id).sort();
-  const hash = createHash('sha256').update(JSON.stringify(ids)).digest('hex').slice(0, 32);
-  return `${group.folder}/${hash}.parquet`;
+/** The same for the same device, time of receipt and records, in whatever order their members came. */
+function digestOf({ envelope, records }: ReadMessage): string {
+  return createHash('sha256').update(canonical({ envelope, records })).digest('hex').slice(0, digestChars);
 }

@@ -1,8 +1,10 @@
 // The dead letters of the telemetry queue: what could not be read or stored, kept where its tenant can look at it.
 
 import { createHash } from 'node:crypto';
+import type { ObjectStore } from '../../core/archive/port.ts';
 import { isId, type TenantId } from '../../core/ids.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { inLanes, lanesMax } from './lanes.ts';
 import { readMessage } from './message.ts';
 import { type QueueBatch, type QueueMessage, retryLater } from './queue.ts';
 
@@ -34,7 +36,7 @@ export interface DeadLetter {
 export type DeadLetterEntry = Pick<DeadLetter, 'id' | 'swarm' | 'device' | 'reason'>;
 
 export interface BuryDeps {
-  put(key: string, text: string, about: Record<string, string>): Promise<unknown>;
+  readonly store: Pick<ObjectStore, 'put'>;
   /** Milliseconds since the epoch. */
   now(): number;
 }
@@ -54,7 +56,8 @@ export async function consumeDeadLetters(
   for (const message of batch.messages) {
     const letter = letterOf(message, deps.now());
     try {
-      await deps.put(keyOf(letter.tenant, letter.id), JSON.stringify(letter), aboutOf(letter));
+      const bytes = new TextEncoder().encode(JSON.stringify(letter));
+      await deps.store.put(keyOf(letter.tenant, letter.id), bytes, { contentType: 'application/json' });
     } catch (cause) {
       failed += 1;
       if (!('fault' in fault)) fault = { fault: cause };
@@ -108,15 +111,6 @@ function sayable(body: unknown): unknown {
   }
 }
 
-/** Stored beside the object, so that a list needs no read of each. Values are ASCII: they travel as headers. */
-function aboutOf(letter: DeadLetter): Record<string, string> {
-  const about: Record<string, string> = {};
-  if (letter.swarm !== null) about.swarm = letter.swarm;
-  if (letter.device !== null) about.device = letter.device;
-  if (letter.reason !== null) about.reason = letter.reason.replace(/[^\x20-\x7e]/g, '?');
-  return about;
-}
-
 function keyOf(tenant: string, id: string): string {
   return `${folderOf(tenant)}date=${id.slice(0, 10)}/${id.slice(11)}.json`;
 }
@@ -125,49 +119,39 @@ function folderOf(tenant: string): string {
   return `dead-letters/tenant=${tenant}/`;
 }
 
-/** The part of an object store that reading needs. */
-export interface DeadLetterBucket {
-  list(options: { prefix: string; limit: number; startAfter?: string; include: ['customMetadata'] }): Promise<{
-    readonly objects: readonly { readonly key: string; readonly customMetadata?: Record<string, string> }[];
-    readonly truncated: boolean;
-  }>;
-  get(key: string): Promise<{ text(): Promise<string> } | null>;
-}
-
 /** A tenant's letters, oldest day first. `cursor` is the id of the last one seen. */
 export async function listDeadLetters(
-  bucket: DeadLetterBucket,
+  store: Pick<ObjectStore, 'list' | 'get'>,
   tenant: TenantId,
   page: { readonly limit?: number; readonly cursor?: string | null } = {},
 ): Promise<Result<{ data: DeadLetterEntry[]; nextCursor: string | null }, { code: 'cursor_invalid' }>> {
   const cursor = page.cursor ?? null;
   if (cursor !== null && !isLetterId(cursor)) return err({ code: 'cursor_invalid' });
   const limit = Math.min(Math.max(page.limit ?? deadLettersPerPage, 1), deadLettersPerPageMax);
-  const listed = await bucket.list({
-    prefix: folderOf(tenant),
-    limit,
-    include: ['customMetadata'],
-    ...(cursor === null ? {} : { startAfter: keyOf(tenant, cursor) }),
+  const listed = await store.list(folderOf(tenant), cursor === null ? null : keyOf(tenant, cursor), limit);
+  const ids = listed.objects.map(({ key }) => idOfKey(key));
+  // A few at a time: letters are rare, but one may have the size of a whole message.
+  const entries = await inLanes(ids, lanesMax, async (id) => {
+    const letter = await readDeadLetter(store, tenant, id);
+    return letter.ok ? [entryOf(letter.value)] : [];
   });
-  const data = listed.objects.map(({ key, customMetadata: about = {} }) => ({
-    id: idOfKey(key),
-    swarm: about.swarm ?? null,
-    device: about.device ?? null,
-    reason: about.reason ?? null,
-  }));
-  return ok({ data, nextCursor: listed.truncated ? (data.at(-1)?.id ?? null) : null });
+  return ok({ data: entries.flat(), nextCursor: listed.cursor === null ? null : (ids.at(-1) ?? null) });
 }
 
 /** One of a tenant's letters. An id that is not well formed is as little found as one of another tenant. */
 export async function readDeadLetter(
-  bucket: DeadLetterBucket,
+  store: Pick<ObjectStore, 'get'>,
   tenant: TenantId,
   id: string,
 ): Promise<Result<DeadLetter, { code: 'dead_letter_not_found' }>> {
-  const object = isLetterId(id) ? await bucket.get(keyOf(tenant, id)) : null;
-  if (!object) return err({ code: 'dead_letter_not_found' });
+  const bytes = isLetterId(id) ? await store.get(keyOf(tenant, id)) : null;
+  if (bytes === null) return err({ code: 'dead_letter_not_found' });
   // Written by `consumeDeadLetters` and by nothing else.
-  return ok(JSON.parse(await object.text()) as DeadLetter);
+  return ok(JSON.parse(new TextDecoder().decode(bytes)) as DeadLetter);
+}
+
+function entryOf({ id, swarm, device, reason }: DeadLetter): DeadLetterEntry {
+  return { id, swarm, device, reason };
 }
 
 function isLetterId(id: string): boolean {

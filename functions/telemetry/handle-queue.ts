@@ -1,5 +1,6 @@
-// What a Worker does with a batch of its queues: the telemetry queue goes to Parquet, its dead-letter queue to JSON.
+// What a consumer does with a batch of its queues, on Cloudflare and on Lambda: the telemetry queue goes to Parquet, its dead-letter queue to JSON.
 
+import type { ObjectStore } from '../../core/archive/port.ts';
 import { consumeTelemetry } from './consume.ts';
 import { consumeDeadLetters } from './dead-letters.ts';
 import type { QueueBatch } from './queue.ts';
@@ -8,14 +9,7 @@ import type { QueueBatch } from './queue.ts';
 const DEAD_SUFFIX = '-dead';
 
 export interface HandleQueueDeps {
-  /** Object storage. */
-  readonly bucket: {
-    put(
-      key: string,
-      value: ArrayBuffer | string,
-      options: { httpMetadata: { contentType: string }; customMetadata?: Record<string, string> },
-    ): Promise<unknown>;
-  };
+  readonly store: Pick<ObjectStore, 'put'>;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Told of what was not stored, with the first cause; nothing of a message's body. */
@@ -28,16 +22,7 @@ export async function handleQueue(
   deps: HandleQueueDeps,
 ): Promise<void> {
   const isDead = batch.queue.endsWith(DEAD_SUFFIX);
-  const { fault, ...counts } = isDead
-    ? await consumeDeadLetters(batch, {
-        put: (key, text, customMetadata) =>
-          deps.bucket.put(key, text, { httpMetadata: { contentType: 'application/json' }, customMetadata }),
-        now: deps.now,
-      })
-    : await consumeTelemetry(batch, {
-        put: (key, bytes) =>
-          deps.bucket.put(key, bytes, { httpMetadata: { contentType: 'application/vnd.apache.parquet' } }),
-      });
+  const { fault, ...counts } = isDead ? await consumeDeadLetters(batch, deps) : await consumeTelemetry(batch, deps);
   const isWhole = counts.failed === 0 && !('poison' in counts && counts.poison > 0);
   if (!isWhole) deps.report(isDead ? 'dead_letters' : 'telemetry', counts, fault);
 }

@@ -1,7 +1,9 @@
 // The swarm's migrations in order.
 
 import { spine } from './0001-spine.ts';
+import { checkpoints } from './0002-checkpoints.ts';
 import { archive } from './0003-archive.ts';
+import { forks } from './0004-forks.ts';
 
 /** Append only. `id` sorts. */
-export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine, archive];
+export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine, checkpoints, archive, forks];

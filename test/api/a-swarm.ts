@@ -4,7 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import type { Actor } from '../../core/envelope.ts';
+import type { HistoryPort, PastPort } from '../../core/history/port.ts';
 import { idSource, type KeyId, type SwarmId, type TenantId } from '../../core/ids.ts';
+import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
 import { supplyMicroDefault } from '../../core/limits.ts';
@@ -13,11 +15,24 @@ import type { Effect } from '../../core/swarm/react.ts';
 import type { Execute, Executed, SwarmService } from '../../core/swarm/service.ts';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { nodeSql } from '../../durable-objects/node-sql.ts';
+import { createPast } from '../../durable-objects/past/past-service.ts';
+import { type ArchiveDeps, openArchive } from '../../durable-objects/swarm/archive.ts';
 import { runInside } from '../../durable-objects/swarm/effects.ts';
+import { exportStream } from '../../durable-objects/swarm/export.ts';
+import { createImporter } from '../../durable-objects/swarm/import.ts';
+import type { ReadEvents } from '../../durable-objects/swarm/merkle-tree.ts';
+import { answerJournal } from '../../durable-objects/swarm/journal-page.ts';
+import { outlineOf } from '../../durable-objects/swarm/outline.ts';
+import { metricsView } from '../../durable-objects/swarm/metrics.ts';
+import { answerProof, isProofQuery } from '../../durable-objects/swarm/proofs.ts';
 import { answer } from '../../durable-objects/swarm/queries.ts';
+import { openSigner } from '../../durable-objects/swarm/signer.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
+import { createSnapshots } from '../../durable-objects/swarm/snapshots.ts';
 import { openSwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
+import { openTally } from '../../durable-objects/swarm/tally-store.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
+import { memoryObjectStore } from '../contract/memory-object-store.ts';
 
 export interface TestSwarm extends SwarmService {
   /** Every command that came in, in order. */
@@ -26,6 +41,8 @@ export interface TestSwarm extends SwarmService {
   fault: Error | null;
   /** Calls so far, those that threw too. */
   calls: number;
+  /** Its past, over its own events. */
+  readonly past: PastPort;
   /** While true, the swarm does not do its own tasks. */
   idle: boolean;
 }
@@ -38,6 +55,13 @@ export function aSwarm(
   migrate(sql, swarmMigrations);
   const store = openSwarmStore(sql, { now: () => clock.now, entropy: (n) => randomBytes(n) });
   const pair = newSigningKey();
+  const objects = memoryObjectStore();
+  const readEvents: ReadEvents = (from, to) => archive.reader.read(from, to);
+  const signer = openSigner({
+    ...{ sql, store, readEvents, outside: null, signingKey: () => pair.privateKey, now: () => clock.now },
+    durable: async () => {},
+    log: () => {},
+  });
   const momentOf = (actor: Actor) => ({
     at: clock.now,
     actor,
@@ -52,6 +76,21 @@ export function aSwarm(
     return executed;
   }
 
+  const record: ArchiveDeps['execute'] = (id, command, within) => {
+    const sent = { id, command, actor: { kind: 'system', id: 'swarm' }, remember: false } as const;
+    const [done] = store.executeMany([sent], ([one]) => (one?.result.ok ? within() : null)).executed;
+    if (!done?.result.ok) throw new Error('the archive was refused');
+  };
+  const snapshots = createSnapshots({ sql, store, objects, execute: (id, command) => record(id, command, () => {}) });
+  const archive = openArchive({
+    ...{ sql, store, objects, snapshots, execute: record, durable: async () => {}, now: () => clock.now },
+    originAt: () => store.origin() ?? '',
+    checkpoint: async (size) => {
+      const signed = await signer.sign(size);
+      return signed.ok ? signed.value : null;
+    },
+  });
+
   /** The swarm's own attempts, as its outbox asks for them. */
   function runOwn(): void {
     for (const { id, effect } of sql.all<{ id: number; effect: string }>('SELECT id, effect FROM outbox')) {
@@ -65,8 +104,35 @@ export function aSwarm(
     note();
     const why = refuseActor({ row: store.read.row, moment: momentOf(actor) });
     if (why) return err(why);
-    const answered = answer(query, { sql, store, moment: momentOf(actor), signingKey: () => pair.privateKey });
+    const deps = { sql, store, moment: momentOf(actor) };
+    const answered = isProofQuery(query)
+      ? await answerProof(query, { ...deps, signer, readEvents, originAt: () => store.origin() ?? '' })
+      : query.type === 'journal'
+        ? await answerJournal(query, { store, readEvents, originAt: () => store.origin() ?? '' })
+        : answer(query, deps);
     return structuredClone(answered);
+  }
+
+  function pastOf(): PastPort {
+    const history: HistoryPort = {
+      async outline(actor, at, before) {
+        const why = actor && refuseActor({ row: store.read.row, moment: momentOf(actor) });
+        return why ? err(why) : outlineOf(at, before, { sql, store, now: () => clock.now, readEvents });
+      },
+      hotEvents: async (from, limit) => store.events(from, limit),
+    };
+    const service = createPast({
+      history,
+      objects,
+      readEvents,
+      momentOf: (actor, at) => ({ ...momentOf(actor), at }),
+    });
+    return {
+      read: async (_, actor, at, query) => structuredClone(await service.read(actor, at, query)),
+      diff: async (_, actor, from, to, page) => structuredClone(await service.diff(actor, from, to, page)),
+      rows: async (_, at, after) => structuredClone(await service.rows(at, after)),
+      stateHash: async (_, actor, at) => structuredClone(await service.stateHash(actor, at)),
+    };
   }
 
   function note(): void {
@@ -81,6 +147,7 @@ export function aSwarm(
     fault: null,
     calls: 0,
     idle: false,
+    past: pastOf(),
     async create() {
       throw new Error('made by the test');
     },
@@ -94,6 +161,21 @@ export function aSwarm(
       return commands.map(execute);
     },
     read,
+    async archiveSegments(actor, keepEvents) {
+      const allowed = await read(actor, { type: 'retention' });
+      if (!allowed.ok) return allowed;
+      const archived = await archive.archive(keepEvents);
+      return ok({ ...archived, segments: [...archived.segments] });
+    },
+    async metrics(actor) {
+      const allowed = await read(actor, { type: 'status' });
+      if (!allowed.ok) return allowed;
+      const view = metricsView({
+        ...{ sql, store, tally: openTally(sql), now: () => clock.now, traces: null },
+        ...{ storageBytes: 4_096, followers: 0, isBreakerOpen: false, choreFailures: {} },
+      });
+      return view === null ? err({ code: 'swarm_not_found' }) : ok(view);
+    },
     async waitForTask(actor, id) {
       if (!swarm.idle) runOwn();
       return read(actor, { type: 'task', id });
@@ -106,6 +188,21 @@ export function aSwarm(
         .map((event) => `id: ${event.seq}\ndata: ${JSON.stringify(toCloudEvent(store.origin() ?? '', event))}\n\n`);
       return ok(new Blob([text.join('')]).stream());
     },
+    async exportJournal(actor, format) {
+      const signed = await read(actor, { type: 'checkpoint' });
+      if (!signed.ok) return signed;
+      return exportStream(format, signed.value as unknown as SignedCheckpoint, { store, readEvents });
+    },
+    ...createImporter({
+      sql,
+      now: () => clock.now,
+      databaseSize: () => 0,
+      empty: async () => {
+        throw new Error('imports are tried in test/exports');
+      },
+      abandonAt() {},
+      changed: () => store.reload(),
+    }),
   };
   execute({
     id: 'create',

@@ -9,6 +9,7 @@ import { mintToken } from '../../core/keys/token.ts';
 import { createApp } from '../../functions/api/app.ts';
 import type { ApiDeps } from '../../functions/api/deps.ts';
 import type { Directory } from '../../functions/directory/directory.ts';
+import { type MemoryObjectStore, memoryObjectStore } from '../contract/memory-object-store.ts';
 import { aSwarm, type TestSwarm } from './a-swarm.ts';
 
 export const baseUrl = 'http://localhost:8787';
@@ -44,7 +45,7 @@ export interface TestApi {
   readonly clock: { now: number };
   readonly reports: unknown[];
   readonly squadRequests: { swarm: string; squad: number; request: Request }[];
-  readonly archive: Map<string, { text: string; about: Record<string, string> }>;
+  readonly archive: MemoryObjectStore;
   tenant(): Tenant;
   fetch(request: Request): Promise<Response>;
   /** Sends a request with the first key of `first`, unless it brings another or none. */
@@ -61,29 +62,24 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
   const swarms = new Map<SwarmId, TestSwarm>();
   const reports: unknown[] = [];
   const squadRequests: TestApi['squadRequests'] = [];
-  const archive: TestApi['archive'] = new Map();
+  const archive = memoryObjectStore();
+  const swarm = (id: SwarmId): TestSwarm => {
+    const found = swarms.get(id);
+    if (!found) throw new Error('a verified token names a swarm that is there');
+    return found;
+  };
   const app = createApp({
-    swarm(id) {
-      const found = swarms.get(id);
-      if (!found) throw new Error('a verified token names a swarm that is there');
-      return found;
+    swarm,
+    past: (id) => swarm(id).past,
+    fork: () => {
+      throw new Error('a test of forks brings its own');
     },
     async squadFetch(swarm, squad, request) {
       squadRequests.push({ swarm, squad, request });
       return new Response(null, { status: 200 });
     },
     directory: untouchable,
-    archive: {
-      async list({ prefix, limit, startAfter }) {
-        const keys = [...archive.keys()].filter((key) => key.startsWith(prefix) && key > (startAfter ?? '')).toSorted();
-        const objects = keys.slice(0, limit).map((key) => ({ key, customMetadata: archive.get(key)?.about ?? {} }));
-        return { objects, truncated: keys.length > limit };
-      },
-      async get(key) {
-        const found = archive.get(key);
-        return found ? { text: async () => found.text } : null;
-      },
-    },
+    archive,
     tokenKey,
     sealKey,
     baseUrl,

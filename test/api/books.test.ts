@@ -108,13 +108,13 @@ test('a checkpoint is signed, and an event is proved against it', async () => {
 });
 
 test('dead letters are shown to their tenant, and to no other', async () => {
-  const letter = (tenant: string) => ({
-    text: JSON.stringify({ id: '2026-11-20_aa', tenant, body: 'x' }),
-    about: { reason: 'not a batch' },
-  });
+  const letter = (tenant: string) => {
+    const said = { id: '2026-11-20_aa', tenant, swarm: null, device: null, reason: 'not a batch', body: 'x' };
+    return new TextEncoder().encode(JSON.stringify(said));
+  };
   const other = id('tnt');
   for (const tenant of [api.first.tenant, other])
-    api.archive.set(
+    api.archive.objects.set(
       `dead-letters/tenant=${tenant}/date=2026-11-20/${tenant === other ? 'bb' : 'aa'}.json`,
       letter(tenant),
     );

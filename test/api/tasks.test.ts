@@ -132,7 +132,7 @@ test.each([
   'limit=+5',
   'limit=5&limit=6',
   'state=done',
-  'at=5',
+  'at=x',
   'cursor=',
   'cursor=%00',
   '__proto__=1',

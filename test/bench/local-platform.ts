@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { call } from '../../local/local-tenant.ts';
-import { type Platform, startPlatform } from '../../local/platform.ts';
+import { type Platform, type PlatformOptions, startPlatform } from '../../local/platform.ts';
 
 /** A temporary folder that is gone when `work` is done. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -18,8 +18,12 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
 }
 
 /** The platform in this home, for as long as `work` lasts. */
-export async function onPlatform<T>(home: string, work: (platform: Platform) => Promise<T>): Promise<T> {
-  const platform = await startPlatform({ home, port: 0 });
+export async function onPlatform<T>(
+  home: string,
+  work: (platform: Platform) => Promise<T>,
+  options: Pick<PlatformOptions, 'bindings'> = {},
+): Promise<T> {
+  const platform = await startPlatform({ home, port: 0, ...options });
   try {
     return await work(platform);
   } finally {

@@ -5,10 +5,12 @@
 import { writeDocument } from './document.ts';
 import { ledger } from './ledger.ts';
 import { describeMachine } from './machine.ts';
+import { replay } from './replay.ts';
 import type { Outcome } from './report.ts';
 import { start } from './start.ts';
 import { task } from './task.ts';
 import { tenants } from './tenants.ts';
+import { traces } from './traces.ts';
 
 const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: () => Promise<Outcome> }>> = {
   ledger: {
@@ -20,6 +22,15 @@ const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: (
     about:
       '`POST /v1/tasks` with `Prefer: wait` through the real server: leased, done by the swarm itself, paid; durable at each step. Against a Restate server with a handler of three durable steps.',
     run: task,
+  },
+  replay: {
+    about:
+      'A million events: what they take in the archive, how fast everything is rebuilt from there, and how long any moment takes.',
+    run: replay,
+  },
+  traces: {
+    about: 'The same tasks with and without the export of traces, on two platforms in turns.',
+    run: traces,
   },
   tenants: {
     about: 'What one more tenant costs: signing up, sleeping, a silent device, and logging in beside many others.',

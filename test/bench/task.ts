@@ -78,7 +78,8 @@ function measuresOf(
   ];
 }
 
-function taskCall(url: string, apiKey: string): Call {
+/** One task that the swarm does itself, to its paid result. */
+export function taskCall(url: string, apiKey: string): Call {
   return {
     url: `${url}/v1/tasks`,
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', prefer: 'wait=10' },

@@ -339,9 +339,9 @@ describe('the verifier', () => {
     );
   });
 
-  test('[JOURNAL-9] one event is proved to an outsider by its path, without the rest', () => {
+  test('[JOURNAL-9] one event is proved to an outsider by its path, without the rest', async () => {
     for (let seq = 1; seq <= journal.length; seq++) {
-      const proof = swarm.query({ type: 'proof', seq }) as {
+      const proof = (await swarm.proof({ type: 'proof', seq })) as {
         event: CloudEvent;
         leaf: string;
         index: number;

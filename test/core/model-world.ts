@@ -362,6 +362,7 @@ export class World {
         const send = async () => ({ outcome });
         await sendDelivery(effect, {
           store: swarm.store,
+          readEvents: swarm.readEvents,
           send,
           execute,
           now: () => swarm.now,

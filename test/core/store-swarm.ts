@@ -5,16 +5,21 @@ import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
 import { idSource } from '../../core/ids.ts';
-import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
+import { type SignedCheckpoint, signCheckpoint } from '../../core/journal/checkpoint.ts';
 import { type CloudEvent, toCloudEvent } from '../../core/journal/cloud-event.ts';
+import { rootOf } from '../../core/journal/merkle.ts';
+import { ok } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { Effect } from '../../core/swarm/react.ts';
-import type { Execute, Executed, Query } from '../../core/swarm/service.ts';
+import type { Execute, Executed, JournalQuery, ProofQuery, Query } from '../../core/swarm/service.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
 import { migrate } from '../../durable-objects/migrate.ts';
 import { nodeSql } from '../../durable-objects/node-sql.ts';
 import type { Sql } from '../../durable-objects/sql-port.ts';
+import { journalTree, type ReadEvents } from '../../durable-objects/swarm/merkle-tree.ts';
+import { answerProof } from '../../durable-objects/swarm/proofs.ts';
 import { answer } from '../../durable-objects/swarm/queries.ts';
+import { openSigner, type Signer, type SignerDeps } from '../../durable-objects/swarm/signer.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import { runTimers } from '../../durable-objects/swarm/timers.ts';
@@ -153,20 +158,52 @@ export class StoreSwarm {
     return sha256(this.snapshot());
   }
 
-  query(query: Query): unknown {
-    const moment = { at: this.now, actor: SYSTEM, ids: idSource(START, entropyOf(0)), commandId: 'read', trace: null };
-    const answered = answer(query, {
+  query(query: Exclude<Query, ProofQuery | JournalQuery>): unknown {
+    const answered = answer(query, { sql: this.sql, store: this.store, moment: this.#moment() });
+    if (!answered.ok) throw new Error(answered.error.code);
+    return answered.value;
+  }
+
+  #moment() {
+    return { at: this.now, actor: SYSTEM, ids: idSource(START, entropyOf(0)), commandId: 'read', trace: null };
+  }
+
+  /** What proves and signs, as the object has it; `over` stands in for parts of its surroundings. */
+  signer(over: Partial<SignerDeps> = {}): Signer {
+    return openSigner({
       sql: this.sql,
       store: this.store,
-      moment,
+      readEvents: this.readEvents,
+      outside: null,
       signingKey: () => this.keys.privateKey,
+      now: () => this.now,
+      durable: async () => {},
+      log: () => {},
+      ...over,
+    });
+  }
+
+  readonly readEvents: ReadEvents = async (from, to) => ok(this.store.events(from, to - from + 1));
+
+  /** A proof as the API gives it; throws the code of a refusal. */
+  async proof(query: ProofQuery, over: Partial<SignerDeps> = {}): Promise<unknown> {
+    const answered = await answerProof(query, {
+      sql: this.sql,
+      store: this.store,
+      signer: this.signer(over),
+      readEvents: over.readEvents ?? this.readEvents,
+      originAt: () => this.store.origin() ?? '',
     });
     if (!answered.ok) throw new Error(answered.error.code);
     return answered.value;
   }
 
+  /** A checkpoint of all events, signed beside the swarm's own record of what it has signed. */
   checkpoint(): SignedCheckpoint {
-    return this.query({ type: 'checkpoint' }) as SignedCheckpoint;
+    const { seq, hash } = this.store.head();
+    const root = Buffer.from(rootOf(journalTree(this.sql, this.readEvents), seq)).toString('hex');
+    const unsigned = { origin: this.store.origin() ?? '', size: seq, head: hash, root, at: this.now };
+    return signCheckpoint(unsigned, this.keys.privateKey, this.keys.publicKey);
   }
 
   /** The journal as an outsider gets it. */

@@ -219,6 +219,7 @@ describe('effects that come back as commands', () => {
       { kind: 'send', delivery },
       {
         store: swarm.store,
+        readEvents: swarm.readEvents,
         send: async (request) => {
           sent.push(request);
           if (answer instanceof Error) throw answer;
@@ -274,7 +275,7 @@ describe('followers', () => {
 
   function following(swarm: StoreSwarm) {
     return createFollowers({
-      events: (from, limit) => swarm.store.events(from, limit),
+      events: async (from, limit) => swarm.store.events(from, limit),
       origin: () => swarm.store.origin() ?? '',
       headSeq: () => swarm.store.head().seq,
     });

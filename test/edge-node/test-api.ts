@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { newId } from '../../core/ids.ts';
 import { signCheckpoint } from '../../core/journal/checkpoint.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
+import { consistencyPath } from '../../core/journal/consistency.ts';
 import { chain, GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { leafOf, rootOf } from '../../core/journal/merkle.ts';
 import { canonical } from '../../core/json.ts';
@@ -47,6 +48,7 @@ export interface TestApi {
 
 export const anId = <P extends Parameters<typeof newId>[0]>(prefix: P) => newId(prefix, Date.now(), randomBytes(10));
 const now = () => new Date().toISOString();
+const treeOf = (events: readonly StoredEvent[]) => ({ leaf: (index: number) => leafOf(events[index]?.hash ?? '') });
 export const origin = 'tnt_test/swm_test';
 
 export function problem(status: number, code: string, more: object = {}): Reply {
@@ -183,6 +185,13 @@ export async function startTestApi(): Promise<TestApi> {
     return reply;
   }
 
+  function signed() {
+    const size = api.events.length;
+    const root = Buffer.from(rootOf(treeOf(api.events), size)).toString('hex');
+    const head = api.events.at(-1)?.hash ?? GENESIS;
+    return signCheckpoint({ origin, size, head, root, at: 1_800_000_000_000 }, signing.privateKey, signing.publicKey);
+  }
+
   function parsed<T extends z.ZodType>(schema: T, seen: Seen): z.output<T> {
     return schema.parse(seen.body);
   }
@@ -258,19 +267,21 @@ export async function startTestApi(): Promise<TestApi> {
         const data = page.map((event) => cloudEvent.parse(toCloudEvent(origin, event)));
         return { status: 200, body: { data, nextCursor: last > 0 && last < api.events.length ? String(last) : null } };
       }
-      case 'GET /v1/journal/checkpoint': {
-        const leaves = api.events.map(({ hash }) => leafOf(hash));
-        const root = Buffer.from(
-          rootOf({ leaf: (index) => leaves[index] ?? new Uint8Array() }, leaves.length),
-        ).toString('hex');
-        const unsigned = {
-          origin,
-          size: leaves.length,
-          head: api.events.at(-1)?.hash ?? GENESIS,
-          root,
-          at: 1_800_000_000_000,
+      case 'GET /v1/journal/checkpoint':
+        return { status: 200, body: signed() };
+      case 'GET /v1/journal/consistency': {
+        const from = Number(seen.query.from);
+        if (from > api.events.length) return problem(422, 'size_ahead');
+        const path = consistencyPath(treeOf(api.events), from, api.events.length);
+        return {
+          status: 200,
+          body: {
+            from,
+            to: api.events.length,
+            path: path.map((node) => Buffer.from(node).toString('hex')),
+            checkpoint: signed(),
+          },
         };
-        return { status: 200, body: signCheckpoint(unsigned, signing.privateKey, signing.publicKey) };
       }
     }
     const [, kind = '', id = '', action] =

@@ -6,11 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { verifyByDid } from '../../core/devices/did.ts';
 import { newId } from '../../core/ids.ts';
+import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { canonical } from '../../core/json.ts';
 import {
   deviceFrame,
   type Fact,
   fact,
+  HISTORY_SUBPROTOCOL,
   type Order,
   type OrderBody,
   order,
@@ -39,6 +41,9 @@ export interface TestSquad {
   readonly taken: string[];
   readonly telemetry: unknown[];
   readonly frames: string[];
+  /** What the device has shown of the history that it holds, and what it is answered; null speaks the older protocol. */
+  readonly held: (SignedCheckpoint | null)[];
+  history: ((held: SignedCheckpoint | null) => unknown) | null;
   epoch: number;
   seq: number;
   connections: number;
@@ -60,7 +65,11 @@ export async function startTestSquad(identity: {
   const server = new WebSocketServer({
     port: 0,
     host: '127.0.0.1',
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    // Without a history to show it is a squad of the older protocol.
+    handleProtocols: (offered) =>
+      squad.history !== null && offered.has(HISTORY_SUBPROTOCOL)
+        ? HISTORY_SUBPROTOCOL
+        : offered.has(SUBPROTOCOL) && SUBPROTOCOL,
   });
   await new Promise<void>((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
@@ -81,6 +90,8 @@ export async function startTestSquad(identity: {
     taken: [],
     telemetry: [],
     frames: [],
+    held: [],
+    history: null,
     epoch: 0,
     seq: 0,
     connections: 0,
@@ -145,6 +156,10 @@ export async function startTestSquad(identity: {
       if (frame.type === 'taken') {
         squad.taken.push(...frame.orders);
         for (const id of frame.orders) pending.delete(id);
+      }
+      if (frame.type === 'held') {
+        squad.held.push(frame.checkpoint);
+        client.send(JSON.stringify(squad.history?.(frame.checkpoint)));
       }
       if (frame.type === 'telemetry') squad.telemetry.push(frame.batch);
       if (frame.type !== 'facts') return;

@@ -67,6 +67,7 @@ describe('the first start', () => {
     'docs/guides/first-task.md',
     'docs/guides/missions.md',
     'docs/guides/verify.md',
+    'docs/guides/prove-to-an-outsider.md',
   ])(
     'every command of %s does what the page says it does',
     async (page) => {

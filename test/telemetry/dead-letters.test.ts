@@ -6,13 +6,17 @@ const LATER = NOON + 60_000;
 
 /** Buries these messages and gives what was written, by key. */
 async function bury(messages: readonly Delivered[], isFull = (_key: string) => false) {
-  const written = new Map<string, { letter: DeadLetter; about: Record<string, string> }>();
+  const written = new Map<string, DeadLetter>();
   const result = await consumeDeadLetters(
     { messages },
     {
-      async put(key, text, about) {
-        if (isFull(key)) throw new Error('no room');
-        written.set(key, { letter: JSON.parse(text), about });
+      store: {
+        async put(key, bytes, { contentType }) {
+          if (isFull(key)) throw new Error('no room');
+          expect(contentType).toBe('application/json');
+          written.set(key, JSON.parse(new TextDecoder().decode(bytes)));
+          return 'stored';
+        },
       },
       now: () => LATER,
     },
@@ -31,18 +35,15 @@ test('[DEAD-4] a letter keeps the message as it was, whose it is, when it came a
     [
       `dead-letters/tenant=${tenant()}/date=2026-11-20/ab12.json`,
       {
-        letter: {
-          id: '2026-11-20_ab12',
-          messageId: 'ab12',
-          tenant: tenant(),
-          swarm: swarm(),
-          device: device(),
-          sentAt: '2026-11-20T12:34:56.789Z',
-          deadAt: '2026-11-20T12:35:56.789Z',
-          reason,
-          body,
-        },
-        about: { swarm: swarm(), device: device(), reason },
+        id: '2026-11-20_ab12',
+        messageId: 'ab12',
+        tenant: tenant(),
+        swarm: swarm(),
+        device: device(),
+        sentAt: '2026-11-20T12:34:56.789Z',
+        deadAt: '2026-11-20T12:35:56.789Z',
+        reason,
+        body,
       },
     ],
   ]);
@@ -50,9 +51,7 @@ test('[DEAD-4] a letter keeps the message as it was, whose it is, when it came a
 
 test('[DEAD-4] a message that could be read but not stored has no reason', async () => {
   const { written } = await bury([new Delivered('ab12', aMessage([aRecord()]))]);
-  expect([...written.values()]).toMatchObject([
-    { letter: { reason: null, tenant: tenant() }, about: { swarm: swarm() } },
-  ]);
+  expect([...written.values()]).toMatchObject([{ reason: null, tenant: tenant(), swarm: swarm() }]);
 });
 
 test.each([
@@ -66,7 +65,7 @@ test.each([
 ])('[DEAD-5] %s is kept as far as it can be said', async (_, body, said) => {
   const { written } = await bury([new Delivered('ab12', body)]);
   expect([...written]).toMatchObject([
-    ['dead-letters/tenant=unknown/date=2026-11-20/ab12.json', { letter: { body: said, tenant: 'unknown' } }],
+    ['dead-letters/tenant=unknown/date=2026-11-20/ab12.json', { body: said, tenant: 'unknown' }],
   ]);
 });
 
@@ -74,7 +73,7 @@ test('[DEAD-5] a message in a circle is a letter too', async () => {
   const circle: { self?: unknown } = {};
   circle.self = circle;
   const { written } = await bury([new Delivered('ab12', circle)]);
-  expect([...written.values()]).toMatchObject([{ letter: { body: { unsayable: 'object' } } }]);
+  expect([...written.values()]).toMatchObject([{ body: { unsayable: 'object' } }]);
 });
 
 test.each([

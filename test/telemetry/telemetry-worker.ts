@@ -2,6 +2,7 @@
 // GET lists and reads what became of them.
 
 import type { TenantId } from '../../core/ids.ts';
+import { r2Store } from '../../functions/storage/r2-store.ts';
 import { listDeadLetters, readDeadLetter } from '../../functions/telemetry/dead-letters.ts';
 import { handleQueue } from '../../functions/telemetry/handle-queue.ts';
 
@@ -25,14 +26,14 @@ export default {
     if (pathname === '/reports') return Response.json(reports);
     if (pathname === '/letters') {
       const page = { limit: Number(query.get('limit') ?? 20), cursor: query.get('cursor') };
-      return Response.json(await listDeadLetters(env.ARCHIVE, tenant, page));
+      return Response.json(await listDeadLetters(r2Store(env.ARCHIVE), tenant, page));
     }
-    return Response.json(await readDeadLetter(env.ARCHIVE, tenant, query.get('id') ?? ''));
+    return Response.json(await readDeadLetter(r2Store(env.ARCHIVE), tenant, query.get('id') ?? ''));
   },
 
   async queue(batch, env) {
     await handleQueue(batch, {
-      bucket: env.ARCHIVE,
+      store: r2Store(env.ARCHIVE),
       now: () => Date.now(),
       report: (about, counts, cause) => reports.push({ about, counts, cause: String(cause) }),
     });

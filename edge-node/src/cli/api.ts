@@ -15,6 +15,8 @@ const pauseMsMax = 5_000;
 const retryAfterSecondsMax = 30;
 /** One try, without the time that the server was asked to wait. */
 const tryMsMax = 30_000;
+/** One try that brings a file. */
+const uploadMsMax = 60 * 60_000;
 /** An answer: a page of the journal is the largest. */
 const answerBytesMax = 64 * 1024 * 1024;
 
@@ -30,6 +32,8 @@ export interface ApiRequest {
   /** In place of the API key; null sends none. */
   readonly authorization?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** In place of `body`: bytes, from their beginning each time that it is called. */
+  readonly upload?: () => ReadableStream<Uint8Array>;
 }
 
 export interface ApiAnswer {
@@ -101,7 +105,7 @@ async function call(
 ): Promise<Result<ApiAnswer, ApiError>> {
   const { deps } = caller;
   for (let tries = 1; ; tries++) {
-    const ms = tryMsMax + (request.waitSeconds ?? 0) * 1_000;
+    const ms = (request.upload ? uploadMsMax : tryMsMax) + (request.waitSeconds ?? 0) * 1_000;
     const signal = AbortSignal.any([deps.interrupted, AbortSignal.timeout(ms)]);
     const response = await tryOnce(caller, method, path, request, signal);
     const outcome = response.ok ? await read(response.value) : response;
@@ -136,10 +140,18 @@ async function tryOnce(
     ...(request.waitSeconds === undefined ? {} : { prefer: `wait=${request.waitSeconds}` }),
     ...request.headers,
   };
-  const body = request.body === undefined ? null : JSON.stringify(request.body);
+  const body = request.upload?.() ?? (request.body === undefined ? null : JSON.stringify(request.body));
   try {
     // A redirect would carry the key elsewhere: none is followed.
-    return ok(await deps.fetch(address, { method, headers, body, signal, redirect: 'error' }));
+    const sent = {
+      method,
+      headers,
+      body,
+      signal,
+      redirect: 'error',
+      ...(request.upload ? { duplex: 'half' } : {}),
+    } as const;
+    return ok(await deps.fetch(address, sent));
   } catch (error) {
     return err({ kind: 'unreachable', message: `${url}: ${reasonOf(error)}` });
   }

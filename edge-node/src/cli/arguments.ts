@@ -33,7 +33,7 @@ export function readArguments(command: Command, rest: readonly string[]): Result
   }
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
-    parsed = parseArgs({ args: [...rest], options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: joined(rest, options), options, allowPositionals: true, strict: true });
   } catch (error) {
     // The first sentence says which option; the rest is advice about parseArgs itself.
     return err(error instanceof Error ? (error.message.split('. ', 1)[0] ?? '') : 'the options cannot be read');
@@ -44,6 +44,18 @@ export function readArguments(command: Command, rest: readonly string[]): Result
     return err(`expected: starling ${[command.name, ...wanted].join(' ')}`);
   }
   return ok({ command, words: positionals, flags: flagsOver(values) });
+}
+
+/** `--at -10m` as `--at=-10m`: parseArgs takes what begins with a dash for an option of its own. */
+function joined(rest: readonly string[], options: ParseArgsOptionsConfig): string[] {
+  const args: string[] = [];
+  for (const word of rest) {
+    const last = args.at(-1) ?? '';
+    const isSpan = /^-\d/.test(word) && last.startsWith('--') && options[last.slice(2)]?.type === 'string';
+    if (isSpan) args.pop();
+    args.push(isSpan ? `${last}=${word}` : word);
+  }
+  return args;
 }
 
 function flagsOver(values: Readonly<Record<string, unknown>>): Flags {

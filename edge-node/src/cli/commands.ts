@@ -13,6 +13,10 @@ const idempotencyKey: Option = {
   value: 'key',
   help: 'a key of your own: the same key and request give the same answer',
 };
+const at: Option = {
+  value: 'moment',
+  help: 'as it was then: the seq of an event, RFC 3339, or so long ago (-10m, -2h)',
+};
 const deadline: Option = { value: 'time', help: 'done by then: 10m, 2h, or RFC 3339' };
 const deviceOptions = {
   home,
@@ -109,7 +113,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'task get',
     words: ['<task>'],
     summary: 'show a task',
-    options: { wait, timeout },
+    options: { wait, timeout, at },
     needsKey: true,
     load: async () => (await import('./commands/task.ts')).get,
   },
@@ -120,6 +124,7 @@ export const COMMANDS: readonly Command[] = [
       limit: { value: 'number', help: 'how many (20)' },
       cursor: { value: 'cursor', help: 'where the last page ended' },
       state: { value: 'state', help: 'only those in this state' },
+      at,
     },
     needsKey: true,
     load: async () => (await import('./commands/task.ts')).list,
@@ -149,7 +154,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'mission get',
     words: ['<mission>'],
     summary: 'show a mission',
-    options: { wait, timeout },
+    options: { wait, timeout, at },
     needsKey: true,
     load: async () => (await import('./commands/mission.ts')).get,
   },
@@ -159,6 +164,7 @@ export const COMMANDS: readonly Command[] = [
     options: {
       from: { value: 'seq', help: 'from this event on instead' },
       follow: { help: 'and every new one as it happens' },
+      at,
     },
     needsKey: true,
     load: async () => (await import('./commands/journal.ts')).tail,
@@ -166,21 +172,68 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'ledger',
     summary: 'show accounts and the last transfers',
-    options: { limit: { value: 'number', help: 'transfers (10)' } },
+    options: { limit: { value: 'number', help: 'transfers (10)' }, at },
     needsKey: true,
     load: async () => (await import('./commands/swarm.ts')).ledger,
   },
   {
     name: 'operations',
     summary: 'show what the swarm can do now, and at what price',
+    options: { at },
     needsKey: true,
     load: async () => (await import('./commands/swarm.ts')).operations,
   },
   {
-    name: 'verify',
-    summary: 'prove the journal from its first event to the signed head (exit code 5 when it does not hold)',
-    options: { key: { value: 'base64url', help: "the swarm's public key as you hold it" } },
+    name: 'history diff',
+    summary: 'show what has changed between two moments: balances, cost, events, rows',
+    options: {
+      from: { value: 'moment', help: 'the earlier one: the seq of an event, RFC 3339, or so long ago (-10m, -2h)' },
+      to: { value: 'moment', help: 'the later one (now)' },
+      limit: { value: 'number', help: 'rows (20)' },
+      cursor: { value: 'cursor', help: 'where the last page of rows ended' },
+    },
     needsKey: true,
+    load: async () => (await import('./commands/history.ts')).diff,
+  },
+  {
+    name: 'history state',
+    summary: 'show the hash of the whole state, now or at a moment',
+    options: { at },
+    needsKey: true,
+    load: async () => (await import('./commands/history.ts')).state,
+  },
+  {
+    name: 'export',
+    summary: 'write the whole journal, with its signed checkpoint, to a file',
+    options: {
+      format: { value: 'format', help: 'ndjson (a CloudEvent a line) or parquet (ndjson)' },
+      output: { value: 'file', help: 'where to; a file that is there is replaced when the new one is whole' },
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/export.ts')).exportJournal,
+  },
+  {
+    name: 'import',
+    words: ['<file>'],
+    summary: 'bring an export in, as a swarm that is read and never written to',
+    options: {
+      name: { value: 'name', help: 'what it is called (import)' },
+      key: { value: 'base64url', help: "the swarm's public key as you hold it: nobody else's export is taken" },
+      'idempotency-key': idempotencyKey,
+    },
+    needsKey: true,
+    load: async () => (await import('./commands/import.ts')).importJournal,
+  },
+  {
+    name: 'verify',
+    summary: 'prove the journal, or what a file shows of it (exit code 5 when it does not hold)',
+    options: {
+      key: { value: 'base64url', help: "the swarm's public key as you hold it" },
+      held: { value: 'file', help: 'a checkpoint that you keep: proves from there on, and then keeps the newer one' },
+      quick: { help: 'with --held: only that the journal goes on from it, without reading its events' },
+      file: { value: 'path', help: 'an export, a proof or an archive on this machine, instead of the server' },
+    },
+    needsKey: false,
     load: async () => (await import('./commands/verify.ts')).verify,
   },
 ];

@@ -6,6 +6,7 @@ import { type Command, type CommandContext, type Flags, fail, misused } from './
 import { apiKey, type Config, readConfig, serverUrl } from './config.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { helpOf, helpOfAll } from './help.ts';
+import { atMoment } from './moment.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs one command. What it throws is a defect, for the caller to report. */
@@ -47,6 +48,8 @@ async function call(command: Command, flags: Flags, words: readonly string[], te
     const { signedOut } = await import('./commands/account.ts');
     return signedOut(context);
   }
+  const meant = atMoment(context);
+  if (typeof meant === 'number') return meant;
   const run = await command.load();
-  return run(context);
+  return run(meant);
 }

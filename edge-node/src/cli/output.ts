@@ -35,13 +35,17 @@ export function microOf(text: string): number | null {
 
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+/** How long `90s`, `10m`, `2h` or `1d` is, in milliseconds. Null for anything else. */
+export function spanMsOf(text: string): number | null {
+  const span = /^(\d{1,6})([smhd])$/.exec(text);
+  // The pattern allows these four letters only.
+  return span === null ? null : Number(span[1]) * units[span[2] as keyof typeof units];
+}
+
 /** A point in time: RFC 3339, or from now on (`90s`, `10m`, `2h`, `1d`), as RFC 3339 UTC. Null for anything else. */
 export function timeOf(text: string, now: number): string | null {
-  const span = /^(\d{1,6})([smhd])$/.exec(text);
-  if (span !== null) {
-    // The pattern allows these four letters only.
-    return new Date(now + Number(span[1]) * units[span[2] as keyof typeof units]).toISOString();
-  }
+  const ms = spanMsOf(text);
+  if (ms !== null) return new Date(now + ms).toISOString();
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)) return null;
   const at = Date.parse(text);
   return Number.isNaN(at) ? null : new Date(at).toISOString();

@@ -1,8 +1,9 @@
 // Keeps one connection to the squad: connects at once, comes back with growing pauses, and stops when the swarm says that
 // coming back cannot help.
 
-import { CLOSE_CODES, FINAL_CLOSE_CODES } from '../../../core/wire/device.ts';
+import { CLOSE_CODES, FINAL_CLOSE_CODES, HISTORY_SUBPROTOCOL } from '../../../core/wire/device.ts';
 import type { Cancel } from '../clock.ts';
+import type { History } from '../history.ts';
 import { type Backoff, createBackoff, healthyMs } from './backoff.ts';
 import { createSession, type Session, type SessionDeps, type SessionIdentity } from './session.ts';
 import type { OpenSocket, Socket, SocketEnd } from './socket.ts';
@@ -24,7 +25,9 @@ export interface LinkOptions {
   readonly device: string;
 }
 
-export interface LinkDeps extends Omit<SessionDeps, 'problem' | 'identity'> {
+export interface LinkDeps extends Omit<SessionDeps, 'problem' | 'identity' | 'history'> {
+  /** Absent: nothing is held of the swarm's history. */
+  readonly history?: History;
   readonly openSocket: OpenSocket;
   readonly random: () => number;
   changed(status: LinkStatus): void;
@@ -90,10 +93,10 @@ function connect(line: Line): void {
   line.problem = null;
   const isMine = () => line.socket === socket && !line.isStopped;
   const socket = deps.openSocket(options.connectUrl, options.credential, {
-    opened() {
+    opened(subprotocol) {
       if (!isMine()) return;
       line.cancelWait();
-      line.session = converse(line, socket);
+      line.session = converse(line, socket, subprotocol === HISTORY_SUBPROTOCOL);
     },
     received: (text) => {
       if (isMine()) line.session?.received(text);
@@ -106,11 +109,12 @@ function connect(line: Line): void {
   line.cancelWait = deps.clock.after(openMsMax, () => socket.terminate('the socket did not open in time'));
 }
 
-function converse(line: Line, socket: Socket): Session {
+function converse(line: Line, socket: Socket, knowsHistory: boolean): Session {
   const { deps } = line;
   return createSession(socket, {
     ...deps,
     identity: line.identity,
+    history: knowsHistory ? (deps.history ?? null) : null,
     welcomed(now, isNewEpoch) {
       line.liveSince = deps.clock.monotonic();
       line.lastProblem = null;

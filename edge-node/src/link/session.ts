@@ -3,7 +3,7 @@
 
 import { Fault } from '../../../core/assert.ts';
 import { canonical } from '../../../core/json.ts';
-import { factsPerBatchMax, ordersInFlightMax } from '../../../core/limits.ts';
+import { checkpointMs, factsPerBatchMax, ordersInFlightMax } from '../../../core/limits.ts';
 import {
   type ChallengeText,
   CLOSE_CODES,
@@ -15,6 +15,7 @@ import {
   squadFrame,
 } from '../../../core/wire/device.ts';
 import type { Cancel, Clock } from '../clock.ts';
+import type { History } from '../history.ts';
 import type { Log } from '../log.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import { createFactSender, type FactSender } from './fact-sender.ts';
@@ -48,6 +49,8 @@ export interface SessionDeps {
   /** The device is in. `now` is the swarm's clock; `renumbered` means a new epoch. */
   welcomed(now: number, renumbered: boolean): void;
   problem(code: string, detail: string): void;
+  /** What this device holds of the swarm's history; null when the squad does not speak of it. */
+  readonly history: History | null;
 }
 
 export interface Session {
@@ -70,6 +73,7 @@ interface Conversation {
   sender: FactSender | null;
   pingsMissed: number;
   cancelTimer: Cancel;
+  cancelHistory: Cancel;
 }
 
 /** Speaks the protocol over a socket that has just opened. */
@@ -77,6 +81,7 @@ export function createSession(socket: Socket, deps: SessionDeps): Session {
   const talk: Conversation = {
     ...{ socket, deps, phase: 'challenge', epoch: 0, sender: null, pingsMissed: 0 },
     cancelTimer: () => {},
+    cancelHistory: () => {},
   };
   expectWithin(talk, handshakeStepMsMax, 'the challenge');
   return {
@@ -128,6 +133,7 @@ function act(talk: Conversation, frame: SquadFrame): Verdict {
   if (talk.phase !== 'live') return wrong(`a frame of type ${frame.type} came before the welcome`);
   if (frame.type === 'committed') return committed(talk, frame);
   if (frame.type === 'expected') return expected(talk, frame);
+  if (frame.type === 'history') return history(talk, frame);
   return ordered(talk, frame);
 }
 
@@ -170,6 +176,20 @@ function welcomed(talk: Conversation, { device, epoch, seq, now, pingMs }: Frame
   beat(talk, Math.min(Math.max(pingMs, pingMsBounds.least), pingMsBounds.most));
   deps.welcomed(now, isNewEpoch);
   talk.sender.pump();
+  askHistory(talk);
+  return null;
+}
+
+/** Shows the swarm what is held of its history, now and then again: only what goes on from there is kept. */
+function askHistory(talk: Conversation): void {
+  const { history, clock } = talk.deps;
+  if (history === null) return;
+  talk.socket.send(JSON.stringify({ type: 'held', checkpoint: history.held() }));
+  talk.cancelHistory = clock.after(checkpointMs, () => askHistory(talk));
+}
+
+function history(talk: Conversation, { checkpoint, path }: Frame<'history'>): Verdict {
+  talk.deps.history?.shown(checkpoint, path);
   return null;
 }
 
@@ -177,6 +197,7 @@ function problem(talk: Conversation, frame: Frame<'problem'>): Verdict {
   const code = frame.code.slice(0, 100);
   talk.deps.log('warn', 'the squad reports a problem', { code });
   talk.deps.problem(code, frame.detail.slice(0, 300));
+  if (code === 'history_conflict') talk.deps.history?.refused();
   // Facts of another epoch are never taken: only a new welcome says which one is in force.
   return code === 'epoch_stale' ? useless('the swarm is in another epoch') : null;
 }
@@ -236,6 +257,7 @@ function end(talk: Conversation): boolean {
   if (talk.phase === 'over') return false;
   talk.phase = 'over';
   talk.cancelTimer();
+  talk.cancelHistory();
   talk.sender?.stop();
   return true;
 }

@@ -2,7 +2,7 @@
 
 import WebSocket from 'ws';
 import { frameBytesMax } from '../../../core/limits.ts';
-import { SUBPROTOCOL } from '../../../core/wire/device.ts';
+import { HISTORY_SUBPROTOCOL, SUBPROTOCOL } from '../../../core/wire/device.ts';
 
 /** How a connection ended: a close code, or the HTTP status that refused it, and a few words. */
 export interface SocketEnd {
@@ -12,7 +12,8 @@ export interface SocketEnd {
 }
 
 export interface SocketEvents {
-  opened(): void;
+  /** @param subprotocol the one that the squad chose; absent: the oldest */
+  opened(subprotocol?: string): void;
   /** A text frame; null for anything else. */
   received(text: string | null): void;
   /** Once, whatever happened. */
@@ -33,7 +34,7 @@ const goodbyeMsMax = 1_000;
 
 /** Opens a socket to the device's squad. Errors come as `ended`. */
 export const openSocket: OpenSocket = (url, credential, events) => {
-  const socket = new WebSocket(url, [SUBPROTOCOL], {
+  const socket = new WebSocket(url, [HISTORY_SUBPROTOCOL, SUBPROTOCOL], {
     headers: { authorization: `Bearer ${credential}` },
     maxPayload: frameBytesMax,
     perMessageDeflate: false,
@@ -47,7 +48,7 @@ export const openSocket: OpenSocket = (url, credential, events) => {
     done = true;
     events.ended({ code, status, reason });
   };
-  socket.on('open', () => events.opened());
+  socket.on('open', () => events.opened(socket.protocol));
   socket.on('message', (data, isBinary) => events.received(isBinary ? null : data.toString()));
   socket.on('unexpected-response', (request, response) => {
     status = response.statusCode ?? null;

@@ -1,7 +1,9 @@
 // What surrounds every request: its id, its trace, and the headers that every answer has. It stands outside the router, so
 // that an answer with a socket or a stream passes through as it came.
 
+import type { PastMoment } from '../../../core/history/port.ts';
 import { type Id, newId } from '../../../core/ids.ts';
+import { entrySpanId } from '../../../core/traces/trace-context.ts';
 import { traceparentPattern } from '../../../core/wire/terms.ts';
 
 /** One request, from its arrival to its answer. */
@@ -11,10 +13,14 @@ export interface Frame {
   readonly trace: string;
   /** True when it came by TLS. */
   readonly isSecure: boolean;
+  /** The path of the route that serves it, with its places (`/v1/tasks/{id}`); null when none does. */
+  route: string | null;
   /** Set on the way, for the answer's headers. */
   rateLimit: { readonly policy: string; readonly state: string } | null;
   /** True when the answer was given before. */
   replayed: boolean;
+  /** The moment that the answer is of, when it is not the present. */
+  past: PastMoment | null;
   /** Of a session whose end moved. */
   cookies: readonly string[];
 }
@@ -26,26 +32,27 @@ export interface FrameDeps {
 
 const ID_BYTES = 10;
 const TRACE_BYTES = 16;
-const SPAN_BYTES = 8;
 
 export function openFrame(request: Request, deps: FrameDeps): Frame {
   const given = request.headers.get('traceparent');
   const isTraced = given !== null && traceparentPattern.test(given);
-  const bytes = deps.entropy(isTraced ? ID_BYTES : ID_BYTES + TRACE_BYTES + SPAN_BYTES);
+  const bytes = deps.entropy(isTraced ? ID_BYTES : ID_BYTES + TRACE_BYTES);
   return {
     requestId: newId('req', deps.now(), bytes.subarray(0, ID_BYTES)),
     trace: isTraced ? given : newTrace(bytes.subarray(ID_BYTES)),
     isSecure: request.url.startsWith('https:'),
+    route: null,
     rateLimit: null,
     replayed: false,
+    past: null,
     cookies: [],
   };
 }
 
-/** A new trace, marked as recorded: its ids stand in the journal. */
+/** A new trace, marked as recorded: its ids stand in the journal. Its span says that there is none above. */
 function newTrace(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  return `00-${hex.slice(0, 2 * TRACE_BYTES)}-${hex.slice(2 * TRACE_BYTES)}-01`;
+  const traceId = Buffer.from(bytes).toString('hex');
+  return `00-${traceId}-${entrySpanId(traceId)}-01`;
 }
 
 /** Adds to an answer what every answer says. */
@@ -59,6 +66,12 @@ export function closeFrame(response: Response, frame: Frame): Response {
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   if (frame.isSecure) headers.set('strict-transport-security', 'max-age=31536000');
   if (frame.replayed) headers.set('idempotent-replayed', 'true');
+  if (frame.past) {
+    headers.set('starling-seq', String(frame.past.seq));
+    headers.set('starling-time', new Date(frame.past.at).toISOString());
+    // A snapshot that was passed over: the answer is right, and somebody should look.
+    if (frame.past.damaged.length > 0) headers.set('starling-damaged-snapshots', frame.past.damaged.join(', '));
+  }
   if (frame.rateLimit) {
     headers.set('ratelimit-policy', frame.rateLimit.policy);
     headers.set('ratelimit', frame.rateLimit.state);

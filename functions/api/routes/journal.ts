@@ -5,12 +5,13 @@ import { journalPageMax, listLimitDefault } from '../../../core/limits.ts';
 import { listDeadLetters, readDeadLetter } from '../../telemetry/dead-letters.ts';
 import { answer, callSwarm, read, refuse, show } from '../call.ts';
 import { type Route, route } from '../route.ts';
-import { Checkpoint, DeadLetter, DeadLetterEntry, Event, InclusionProof } from '../shapes/journal.ts';
+import { Checkpoint, ConsistencyProof, DeadLetter, DeadLetterEntry, Event, InclusionProof } from '../shapes/journal.ts';
 import { page, wholeNumber } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
 
 const seqMax = Number.MAX_SAFE_INTEGER;
 const seq = wholeNumber(1, seqMax, 'The number of an event; the first is 1.');
+const size = wholeNumber(1, seqMax, 'How many events, from the first on; all when left out.').optional();
 
 /** `Last-Event-ID` of a client that comes back: the last seq that it has seen. */
 const lastEventId = /^(0|[1-9]\d{0,15})$/;
@@ -23,6 +24,7 @@ export const journalRoutes: readonly Route[] = [
     tag: 'Journal',
     summary: 'Read events, oldest first',
     scope: 'journal:read',
+    past: true,
     query: z.strictObject({
       from: seq.optional().meta({ description: 'The first event that is wanted; 1 when left out.' }),
       cursor: seq.optional().meta({ description: 'The `nextCursor` of the page before: the last seq on it.' }),
@@ -79,10 +81,50 @@ export const journalRoutes: readonly Route[] = [
     tag: 'Journal',
     summary: 'Get a signed checkpoint',
     description:
-      'How long the journal is, its head and its Merkle root, signed by the swarm. Keep it: nobody can rewrite what it covers.',
+      'How long the journal is, its head and its Merkle root, signed by the swarm. Keep it: nobody can rewrite what it covers unnoticed. Of one size there is one checkpoint, given again whenever it is asked for.',
     scope: 'journal:read',
+    query: z.strictObject({ size }),
     answers: { 200: { description: 'The checkpoint.', body: Checkpoint } },
-    serve: (_, call) => show({ type: 'checkpoint' }, call),
+    refuses: ['size_ahead', 'swarm_halted', 'signing_halted'],
+    serve: ({ query }, call) => show({ type: 'checkpoint', size: query.size }, call),
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/journal/checkpoints',
+    operationId: 'listCheckpoints',
+    tag: 'Journal',
+    summary: 'List the checkpoints that were signed',
+    scope: 'journal:read',
+    query: page,
+    answers: { 200: { description: 'A page of checkpoints, longest journal first.', body: listOf(Checkpoint) } },
+    serve: ({ query }, call) => {
+      const { limit = listLimitDefault, cursor = null } = query;
+      return show({ type: 'checkpoints', limit, cursor }, call);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/journal/consistency',
+    operationId: 'proveConsistency',
+    tag: 'Journal',
+    summary: 'Prove that the journal goes on from an earlier one',
+    description:
+      'For whoever holds a checkpoint: a few hashes show that the journal of `to` events begins with the `from` events that it covers, unchanged.',
+    scope: 'journal:read',
+    query: z.strictObject({
+      from: wholeNumber(1, seqMax, 'The size of the checkpoint that you hold.'),
+      to: wholeNumber(1, seqMax, 'The size to prove up to; all events when left out.').optional(),
+    }),
+    answers: {
+      200: {
+        description: 'The audit nodes (RFC 6962, section 2.1.2) and the signed checkpoint of `to`.',
+        body: ConsistencyProof,
+      },
+    },
+    refuses: ['size_ahead', 'sizes_reversed', 'swarm_halted', 'signing_halted'],
+    serve: ({ query }, call) => show({ type: 'consistency', from: query.from, to: query.to }, call),
   }),
 
   route({
@@ -92,12 +134,12 @@ export const journalRoutes: readonly Route[] = [
     tag: 'Journal',
     summary: 'Prove that an event stands in the journal',
     scope: 'journal:read',
-    query: z.strictObject({ seq }),
+    query: z.strictObject({ seq, size }),
     answers: {
       200: { description: 'The event and its Merkle path (RFC 6962) to a signed checkpoint.', body: InclusionProof },
     },
-    refuses: ['event_not_found'],
-    serve: ({ query }, call) => show({ type: 'proof', seq: query.seq }, call),
+    refuses: ['event_not_found', 'size_ahead', 'sizes_reversed', 'swarm_halted', 'signing_halted'],
+    serve: ({ query }, call) => show({ type: 'proof', seq: query.seq, size: query.size }, call),
   }),
 
   route({

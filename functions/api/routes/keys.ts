@@ -37,6 +37,7 @@ export const keyRoutes: readonly Route[] = [
     tag: 'Keys',
     summary: 'List API keys, newest first',
     scope: 'keys:write',
+    past: true,
     query: page,
     answers: { 200: { description: 'A page of keys, without their secrets.', body: listOf(Key) } },
     serve: ({ query }, call) => show({ type: 'keys', ...pageOf(query) }, call),

@@ -52,6 +52,7 @@ export const taskRoutes: readonly Route[] = [
     tag: 'Tasks',
     summary: 'List tasks, newest first',
     scope: 'tasks:read',
+    past: true,
     query: pageByState(TASK_STATES),
     answers: { 200: { description: 'A page of tasks.', body: listOf(Task) } },
     serve: ({ query }, call) => show({ type: 'tasks', state: query.state, ...pageOf(query) }, call),
@@ -65,6 +66,7 @@ export const taskRoutes: readonly Route[] = [
     summary: 'Look at a task',
     description: 'With `Prefer: wait=<seconds>` (at most 30) the answer waits until the task has ended.',
     scope: 'tasks:read',
+    past: true,
     params: { id },
     answers: {
       200: { description: 'The task.', body: Task },
@@ -72,7 +74,9 @@ export const taskRoutes: readonly Route[] = [
     },
     refuses: ['task_not_found'],
     async serve({ params }, call) {
-      if (preferredWait(call.request.headers) === null) return show({ type: 'task', id: params.id }, call);
+      // What was, has ended: nobody waits in the past.
+      if (call.at !== null || preferredWait(call.request.headers) === null)
+        return show({ type: 'task', id: params.id }, call);
       return answerTask(null, { id: params.id, unasked: 200 }, call);
     },
   }),

@@ -60,6 +60,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: 'Triggers',
     summary: 'List triggers',
     scope: 'webhooks:read',
+    past: true,
     query: page,
     answers: { 200: { description: 'A page of triggers, without their secrets.', body: listOf(Trigger) } },
     serve: async ({ query }, call) => {
@@ -80,6 +81,7 @@ export const triggerRoutes: readonly Route[] = [
     tag: 'Triggers',
     summary: 'Look at a trigger',
     scope: 'webhooks:read',
+    past: true,
     params: { id },
     answers: { 200: { description: 'The trigger, without its secret.', body: Trigger } },
     refuses: ['trigger_not_found'],

@@ -60,6 +60,7 @@ export const webhookRoutes: readonly Route[] = [
     tag: 'Webhooks',
     summary: 'List webhooks',
     scope: 'webhooks:read',
+    past: true,
     query: page,
     answers: { 200: { description: 'A page of webhooks, without their secrets.', body: listOf(Webhook) } },
     serve: async ({ query }, call) => {
@@ -80,6 +81,7 @@ export const webhookRoutes: readonly Route[] = [
     tag: 'Webhooks',
     summary: 'Look at a webhook',
     scope: 'webhooks:read',
+    past: true,
     params: { id },
     answers: { 200: { description: 'The webhook, without its secret.', body: Webhook } },
     refuses: ['webhook_not_found'],
@@ -146,6 +148,7 @@ export const webhookRoutes: readonly Route[] = [
     tag: 'Webhooks',
     summary: 'List the deliveries of a webhook, newest first',
     scope: 'webhooks:read',
+    past: true,
     params: { id },
     query: page,
     answers: { 200: { description: 'A page of deliveries.', body: listOf(Delivery) } },

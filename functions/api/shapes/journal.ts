@@ -1,7 +1,7 @@
 // The journal and its proofs as the API shows them.
 
 import { z } from 'zod';
-import { checkpoint, cloudEvent, inclusionProof, taskProof } from '../../../core/wire/resources.ts';
+import { checkpoint, cloudEvent, consistencyProof, inclusionProof, taskProof } from '../../../core/wire/resources.ts';
 import { Transfer } from './ledger.ts';
 import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
@@ -44,9 +44,17 @@ export const InclusionProof = shape('InclusionProof', inclusionProof, {
   checkpoint: Checkpoint.example,
 });
 
+export const ConsistencyProof = shape('ConsistencyProof', consistencyProof, {
+  from: 40,
+  to: 42,
+  path: [EXAMPLE.hash],
+  checkpoint: Checkpoint.example,
+});
+
 export const TaskProof = shape('TaskProof', taskProof, {
   task: EXAMPLE.task,
   events: [Event.example],
+  inclusion: [{ index: 41, path: [EXAMPLE.hash] }],
   transfers: [Transfer.example],
   checkpoint: Checkpoint.example,
 });

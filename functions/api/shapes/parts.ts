@@ -1,6 +1,7 @@
 // Parts of requests that many routes share.
 
 import { z } from 'zod';
+import type { At } from '../../../core/history/port.ts';
 import { listLimitDefault, listLimitMax } from '../../../core/limits.ts';
 
 const cursorCharsMax = 200;
@@ -14,6 +15,23 @@ export function wholeNumber(least: number, most: number, description: string) {
     .pipe(z.number().int().min(least).max(most))
     .meta({ type: 'integer', minimum: least, maximum: most, description });
 }
+
+/** A time as RFC 3339 writes it, with any fraction and any offset. */
+const timePattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+const seqPattern = /^(0|[1-9]\d{0,15})$/;
+
+/** A moment of the past: the seq of an event, or a time. */
+export const moment = z
+  .string()
+  .refine((text) => seqPattern.test(text) || (timePattern.test(text) && !Number.isNaN(Date.parse(text))), {
+    message: 'expected the seq of an event, or a time as RFC 3339 writes it',
+  })
+  .transform((text): At => (seqPattern.test(text) ? { seq: Number(text) } : { time: Date.parse(text) }))
+  .meta({
+    type: 'string',
+    description: 'The moment after the event of this seq, or after the last event at or before this time (RFC 3339).',
+    examples: ['42', '2026-11-20T16:00:00.000Z'],
+  });
 
 /** How a page of a list is asked for. */
 export const page = z.strictObject({

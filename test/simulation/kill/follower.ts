@@ -2,7 +2,7 @@
 // Last-Event-ID. Every event must come once, in order; what it has seen must stand in the journal for ever.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Findings } from './findings.ts';
+import type { Findings } from '../model/findings.ts';
 
 const retryMs = 100;
 

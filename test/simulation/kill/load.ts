@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Asked } from './client.ts';
 import type { Deed } from './promises.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import type { Tenant } from './tenant.ts';
 
 const thinkMsMax = 25;

@@ -6,12 +6,12 @@ import { type CloudEvent, fromCloudEvent, hashHolds } from '../../../core/journa
 import { GENESIS } from '../../../core/journal/event.ts';
 import { leafOf, rootOf } from '../../../core/journal/merkle.ts';
 import { verifyJournal } from '../../../core/journal/verify.ts';
-import { type Books, openBooks } from './books.ts';
+import { type Books, openBooks } from '../model/books.ts';
 import type { Client } from './client.ts';
-import { type FactCount, openFactCount } from './fact-count.ts';
-import type { Findings } from './findings.ts';
+import { type FactCount, openFactCount } from '../model/fact-count.ts';
+import type { Findings } from '../model/findings.ts';
 import { DEEDS } from './promises.ts';
-import { openWorkLog, type WorkLog } from './work-log.ts';
+import { openWorkLog, type WorkLog } from '../model/work-log.ts';
 
 /** What one command of a client made, as the journal says it. */
 export interface Made {

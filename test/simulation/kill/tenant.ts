@@ -2,7 +2,7 @@
 // its journal.
 
 import { type Client, openClient } from './client.ts';
-import type { Findings } from './findings.ts';
+import type { Findings } from '../model/findings.ts';
 import { type Follower, followJournal } from './follower.ts';
 import { type Mirror, openMirror } from './mirror.ts';
 import { noPromises, type Promises } from './promises.ts';

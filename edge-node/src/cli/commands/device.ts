@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { Fault } from '../../../../core/assert.ts';
+import { NOT_GOING_ON } from '../../../../core/journal/continuation.ts';
 import { PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { enrolDevice } from '../../enrolment.ts';
 import { deviceHome, HomeInUse, openHome } from '../../home.ts';
@@ -112,7 +113,7 @@ export async function status(context: CommandContext): Promise<ExitCode> {
 
 function describe(
   home: string,
-  { running, runtime, outbox, attempts, receipts, health }: DeviceStatus,
+  { running, runtime, outbox, attempts, receipts, history, health }: DeviceStatus,
   now: number,
 ): string {
   const since = runtime === null ? '' : ` for ${span(now - runtime.linkSince)}`;
@@ -125,10 +126,18 @@ function describe(
     `outbox    ${outbox.facts} facts not committed${age} (epoch ${outbox.epoch})`,
     `attempts  ${attempts.running} running, ${attempts.taken} taken`,
     `refused   ${receipts} facts, with their receipts`,
+    ...(history.size === null ? [] : [`history   ${history.size} events held, head ${history.head}`]),
+    ...(history.problem === null ? [] : [`error     ${history.problem}: ${WHY[history.why ?? ''] ?? ''}`]),
     ...(runtime?.lastProblem ? [`problem   ${runtime.lastProblem}`] : []),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
+
+/** Why the history that the swarm shows is not the one that is held. */
+const WHY: Readonly<Record<string, string>> = {
+  ...NOT_GOING_ON,
+  refused: 'the swarm says that its history does not go on from the checkpoint that is held',
+};
 
 /** What is stored, changed by the flags of this command; a sentence when a flag cannot be read. */
 function settingsOf({ flags, terminal }: CommandContext, stored: DeviceSettings): DeviceSettings | string {

@@ -1,4 +1,5 @@
-// journal tail: the last events, or those from a place on; and, with --follow, every new one, across lost connections.
+// journal tail: the last events, or those from a place on, up to now or to a moment of the past; and, with --follow, every
+// new one, across lost connections.
 
 import { z } from 'zod';
 import { backoffMsMax, backoffMsMin } from '../../link/backoff.ts';
@@ -22,16 +23,14 @@ const shown = z.looseObject({
 });
 
 export async function tail(context: CommandContext): Promise<ExitCode> {
-  const { flags, api } = context;
+  const { flags } = context;
   const text = flags.one('from');
   if (text !== undefined && !/^[1-9]\d{0,14}$/.test(text)) return misused(context, '--from is a seq, from 1 on');
   let from = Number(text ?? 0);
   if (text === undefined) {
-    const answer = await api.get('/v1/journal/checkpoint');
-    if (!answer.ok) return refused(context, answer.error);
-    const checkpoint = readAnswer(context, z.object({ size: z.number() }), answer.value);
-    if (checkpoint === null) return EXIT.unreachable;
-    from = Math.max(1, checkpoint.size - lastDefault + 1);
+    const size = await (flags.has('at') ? sizeThen(context) : sizeNow(context));
+    if (typeof size !== 'number') return size.exit;
+    from = Math.max(1, size - lastDefault + 1);
   }
   const read = await readJournal(context, from, journalPage, (events) => {
     for (const event of events) show(context, event);
@@ -40,6 +39,21 @@ export async function tail(context: CommandContext): Promise<ExitCode> {
   });
   if (read !== null) return read;
   return flags.has('follow') ? follow(context, from) : EXIT.ok;
+}
+
+/** How many events there are; an exit code when that cannot be told, which has been said. */
+async function sizeNow(context: CommandContext): Promise<number | { readonly exit: ExitCode }> {
+  const answer = await context.api.get('/v1/journal/checkpoint');
+  if (!answer.ok) return { exit: refused(context, answer.error) };
+  const checkpoint = readAnswer(context, z.object({ size: z.number() }), answer.value);
+  return checkpoint?.size ?? { exit: EXIT.unreachable };
+}
+
+/** How many there were at the moment that is asked for: a page of a past journal says where it ends. */
+async function sizeThen(context: CommandContext): Promise<number | { readonly exit: ExitCode }> {
+  const answer = await context.api.get('/v1/journal', { query: { limit: 1 } });
+  if (!answer.ok) return { exit: refused(context, answer.error) };
+  return Number(answer.value.headers.get('starling-seq') ?? 0);
 }
 
 /** Shows every event from `from` on until somebody stops it. A lost connection goes on after the last one shown. */

@@ -1,53 +1,63 @@
-// verify: proves the journal from its first event to the head that the swarm has signed. The proof is core's; this brings
-// the events.
+// verify: proves a journal, of a server from its first event or from a checkpoint that was kept, or of a file that somebody
+// gave. The proofs are core's; this brings what is proved and says how it ended.
 
-import type { CloudEvent } from '../../../../core/journal/cloud-event.ts';
-import { type Verdict, verifyJournal } from '../../../../core/journal/verify.ts';
-import { checkpoint as checkpointSchema, cloudEvent } from '../../../../core/wire/resources.ts';
-import { type CommandContext, fail, print, readAnswer, refused } from '../command.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { SignedCheckpoint } from '../../../../core/journal/checkpoint.ts';
+import { judgeArchive } from '../archive-folder.ts';
+import { type CommandContext, misused, print } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { journalPage, readJournal } from '../journal.ts';
-import { createProgress } from '../output.ts';
+import { readHeld } from '../held-checkpoint.ts';
+import { type Judged, judgeBytes, type Known } from '../proved-file.ts';
+import { verifyServer } from '../proved-server.ts';
+import { unproved } from '../unproved.ts';
 
 export async function verify(context: CommandContext): Promise<ExitCode> {
-  const { api, flags, terminal } = context;
-  const answer = await api.get('/v1/journal/checkpoint');
-  if (!answer.ok) return refused(context, answer.error);
-  const checkpoint = readAnswer(context, checkpointSchema, answer.value);
-  if (checkpoint === null) return EXIT.unreachable;
-  const verifier = verifyJournal(checkpoint, flags.one('key'));
-  const progress = createProgress(terminal);
-  let bad: Verdict | null = null;
-  const read = await readJournal(context, 1, journalPage, (events) => {
-    bad = events.every((event) => cloudEvent.safeParse(event).success)
-      ? verifier.take(events as unknown as CloudEvent[]) // each has just passed the schema of a CloudEvent
-      : { ok: false, seq: events[0]?.seq ?? null, reason: 'an event near here is not of the form that was promised' };
-    const last = events.at(-1)?.seq ?? 0;
-    progress.show(`${last} of ${checkpoint.size} events`);
-    // What came after the checkpoint is not signed by it.
-    return bad === null && last < checkpoint.size;
-  });
-  progress.clear();
-  if (read !== null) return read;
-  const verdict = bad ?? verifier.finish();
-  return conclude(context, verdict);
+  const { flags } = context;
+  const held = readHeld(context);
+  if (!held.ok) return misused(context, held.error);
+  const file = flags.one('file');
+  if (flags.has('quick') && (file !== undefined || held.value === null))
+    return misused(context, '--quick needs a checkpoint that is kept already: --held <file>');
+  if (file === undefined) return verifyServer(context, held.value);
+  const known: Known = { key: flags.one('key'), ...(held.value === null ? {} : { held: held.value }) };
+  const judged = await judgePath(resolve(context.terminal.cwd, file), known);
+  return judged === null ? misused(context, `${file} cannot be read`) : conclude(context, judged, held.value);
 }
 
-function conclude(context: CommandContext, verdict: Verdict): ExitCode {
-  if (verdict.ok) {
-    const { origin, size, head, publicKey } = verdict;
-    print(
-      context,
-      verdict,
-      `Proved: ${size} events of ${origin}, from the first to the signed head.\nhead  ${head}\nkey   ${publicKey}\n`,
-    );
-    return EXIT.ok;
-  }
-  if (context.json) context.terminal.out(`${JSON.stringify(verdict)}\n`);
-  const where = verdict.seq === null ? '' : ` at event ${verdict.seq}`;
-  return fail(context, 'unproved', {
-    code: 'unproved',
-    message: `not proved${where}: ${verdict.reason}`,
-    seq: verdict.seq,
-  });
+/** Null when there is nothing that can be read. */
+async function judgePath(path: string, known: Known): Promise<Judged | null> {
+  const read = (from: string): Uint8Array | null => {
+    try {
+      return readFileSync(from);
+    } catch {
+      return null; // the caller says that it is not there
+    }
+  };
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    return judgeArchive((name) => read(join(path, name)), known);
+  const bytes = read(path);
+  return bytes === null ? null : judgeBytes(bytes, known);
 }
+
+function conclude(context: CommandContext, judged: Judged, held: SignedCheckpoint | null): ExitCode {
+  if (judged.what === 'unreadable') return misused(context, `it cannot be proved: ${judged.why}`);
+  const { what, verdict } = judged;
+  if (!verdict.ok) return unproved(context, verdict);
+  const since = held === null ? '' : `\nheld  ${held.size} events, of which it goes on`;
+  print(
+    context,
+    { ...verdict, what },
+    `Proved: ${SAID[what]} of ${verdict.origin}, ${verdict.size} events signed.\nhead  ${verdict.head}\nkey   ${verdict.publicKey}${since}\n`,
+  );
+  return EXIT.ok;
+}
+
+const SAID = {
+  export: 'an export',
+  archive: 'an archive',
+  task: 'a task',
+  event: 'an event',
+  consistency: 'that the journal goes on',
+  checkpoint: 'a checkpoint',
+} as const;

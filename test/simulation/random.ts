@@ -1,4 +1,4 @@
-// A small seeded random source: the same seed makes the same plan of kills and the same requests.
+// A small seeded random source: the same seed makes the same plan, the same requests, the same faults.
 
 export interface Random {
   /** In [0, 1). */
@@ -7,6 +7,8 @@ export interface Random {
   between(low: number, high: number): number;
   chance(share: number): boolean;
   pick<T>(values: readonly [T, ...T[]]): T;
+  /** One of them, or undefined when there are none. */
+  among<T>(values: readonly T[]): T | undefined;
   /** A source of its own, so that concurrent users do not disturb each other's sequence. */
   fork(): Random;
 }
@@ -25,6 +27,7 @@ export function seededRandom(seed: number): Random {
     between: (low, high) => low + Math.floor(next() * (high - low + 1)),
     chance: (share) => next() < share,
     pick: (values) => values[Math.floor(next() * values.length)] ?? values[0],
+    among: (values) => values[Math.floor(next() * values.length)],
     fork: () => seededRandom(Math.floor(next() * 2 ** 32)),
   };
   return random;

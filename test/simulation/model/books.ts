@@ -15,6 +15,7 @@ export interface Books {
   accounts(): ReadonlyMap<string, Balance>;
   /** Amounts of the holds that have not ended, by transfer. */
   pending(): ReadonlyMap<string, number>;
+  isMade(transfer: string): boolean;
   /** How a hold has ended. */
   ending(hold: string): string | undefined;
   /** Adds everything up. */
@@ -88,6 +89,7 @@ export function openBooks(tenant: string, findings: Findings): Books {
     },
     accounts: () => accounts,
     pending: () => pending,
+    isMade: (transfer) => made.has(transfer),
     ending: (hold) => endings.get(hold),
     check() {
       let posted = 0;

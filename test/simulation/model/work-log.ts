@@ -1,5 +1,5 @@
-// Tasks and attempts as the journal tells them: each task ends once, each attempt ends once, at most one attempt of a task
-// succeeds, and it alone is paid.
+// Tasks and attempts as the journal tells them: each task ends once, each attempt ends once, at most one attempt of a task lives
+// at a time and only the newest succeeds; it alone is paid, what was agreed when it was leased.
 
 import type { Findings } from './findings.ts';
 
@@ -15,6 +15,9 @@ const ATTEMPT_ENDS: ReadonlySet<string> = new Set([
 interface TaskSeen {
   end: string | null;
   succeeded: number;
+  /** The attempt that lives, and how many there were. */
+  live: string | null;
+  attempts: number;
   /** The hold of each attempt. */
   readonly holds: string[];
   settledMicro: number;
@@ -25,6 +28,7 @@ export interface WorkLog {
   /** How a task has ended; null while it is open, undefined when there is none. */
   end(task: string): string | null | undefined;
   open(): readonly string[];
+  isLeased(attempt: string): boolean;
   /** How many tasks ended how. */
   ends(): Readonly<Record<string, number>>;
   /** What was paid, against what the ledger says; for tasks that have ended. `ending` is how a hold ended. */
@@ -35,12 +39,17 @@ interface Said {
   readonly task: string;
   readonly attempt: string;
   readonly hold: string;
+  readonly n: number;
+  readonly leaseMs: number;
+  readonly priceMicro: number;
+  readonly amountMicro: number;
   readonly settledMicro: number;
 }
 
 export function openWorkLog(tenant: string, findings: Findings): WorkLog {
   const tasks = new Map<string, TaskSeen>();
   const attempts = new Map<string, string | null>();
+  const prices = new Map<string, number>();
   const twice = (subject: string, why: string): void => findings.add('doubled', `${tenant} ${subject}`, why);
 
   function endTask(type: string, { task, settledMicro }: Said): void {
@@ -56,9 +65,23 @@ export function openWorkLog(tenant: string, findings: Findings): WorkLog {
     if (end) twice(attempt, `the attempt ended twice: ${end}, then ${type}`);
     attempts.set(attempt, type);
     const seen = tasks.get(task);
+    if (seen && seen.live !== attempt)
+      findings.add('work', `${tenant} ${attempt}`, 'an attempt reported that was not the newest of its task');
+    if (seen) seen.live = null;
     if (type !== 'attempt.succeeded' || !seen) return;
     seen.succeeded++;
     if (seen.succeeded > 1) twice(task, 'the task was done twice');
+  }
+  function lease({ task, attempt, hold, n, leaseMs }: Said): void {
+    const seen = tasks.get(task);
+    if (!seen) return void findings.add('work', `${tenant} ${task}`, 'a task was leased that was never asked for');
+    if (seen.live !== null) twice(task, `two attempts live: ${seen.live} and ${attempt}`);
+    if (seen.end !== null) findings.add('work', `${tenant} ${task}`, 'a task was leased after its end');
+    if (leaseMs < 1) findings.add('work', `${tenant} ${attempt}`, `it was leased for ${leaseMs} ms`);
+    if (n !== seen.attempts + 1) findings.add('work', `${tenant} ${task}`, `attempt ${n} follows ${seen.attempts}`);
+    seen.live = attempt;
+    seen.attempts = n;
+    seen.holds.push(hold);
   }
   return {
     take(type, body) {
@@ -66,15 +89,19 @@ export function openWorkLog(tenant: string, findings: Findings): WorkLog {
       const said = body as unknown as Said;
       if (type === 'task.requested') {
         if (tasks.has(said.task)) twice(said.task, 'the task was asked for twice');
-        tasks.set(said.task, { end: null, succeeded: 0, holds: [], settledMicro: 0 });
+        tasks.set(said.task, { end: null, succeeded: 0, live: null, attempts: 0, holds: [], settledMicro: 0 });
       } else if (type === 'task.leased') {
         if (attempts.has(said.attempt)) twice(said.attempt, 'the attempt was leased twice');
         attempts.set(said.attempt, null);
-        tasks.get(said.task)?.holds.push(said.hold);
-      } else if (TASK_ENDS.has(type)) endTask(type, said);
+        prices.set(said.hold, said.priceMicro);
+        lease(said);
+      } else if (type === 'transfer.settled' && prices.has(said.hold) && prices.get(said.hold) !== said.amountMicro)
+        findings.add('work', `${tenant} ${said.hold}`, `${said.amountMicro} were paid of ${prices.get(said.hold)} agreed`);
+      else if (TASK_ENDS.has(type)) endTask(type, said);
       else if (ATTEMPT_ENDS.has(type)) endAttempt(type, said);
     },
     end: (task) => (tasks.has(task) ? (tasks.get(task)?.end ?? null) : undefined),
+    isLeased: (attempt) => attempts.has(attempt),
     open: () => [...tasks].filter(([, { end }]) => end === null).map(([id]) => id),
     ends() {
       const counts: Record<string, number> = {};

@@ -1,0 +1,91 @@
+// Whether the lines of an export go on from what was taken before: the form of each, its seq, its link, its hash, its type.
+// Pure and without memory, so that an import that was cut off anywhere goes on from what is stored.
+
+import type { SignedCheckpoint } from '../journal/checkpoint.ts';
+import { hashHolds } from '../journal/cloud-event.ts';
+import { GENESIS, type StoredEvent } from '../journal/event.ts';
+import { readEventLine } from '../journal/export-lines.ts';
+import { err, ok, type Result } from '../result.ts';
+import { refuseEventType } from '../swarm/event-versions.ts';
+import type { Rejection } from '../swarm/rejections.ts';
+
+/** Where an export stops holding: the first bad seq, null for the export as a whole. */
+export interface Bad {
+  readonly seq: number | null;
+  readonly reason: string;
+}
+
+/** The last event that was taken. */
+export interface Taken {
+  readonly seq: number;
+  readonly hash: string;
+  readonly at: number;
+}
+
+/** Before the first event. */
+export const NOTHING_TAKEN: Taken = { seq: 0, hash: GENESIS, at: 0 };
+
+/** The events of the next lines, or the first that does not follow from `taken`. */
+export function checkLines(
+  checkpoint: SignedCheckpoint,
+  taken: Taken,
+  lines: readonly string[],
+): Result<readonly StoredEvent[], Bad> {
+  const events: StoredEvent[] = [];
+  let before = taken;
+  for (const line of lines) {
+    const event = readEventLine(checkpoint.origin, line);
+    const reason = event === null ? 'it is not written as an export writes events' : refuse(checkpoint, before, event);
+    if (event === null || reason !== null) return err({ seq: before.seq + 1, reason: reason ?? '' });
+    events.push(event);
+    before = event;
+  }
+  return ok(events);
+}
+
+/** Why an event does not come next, in the order of what is looked at; null when it does. */
+function refuse(checkpoint: SignedCheckpoint, before: Taken, event: StoredEvent): string | null {
+  const { origin, size } = checkpoint;
+  if (event.seq !== before.seq + 1) return `expected seq ${before.seq + 1}, found ${event.seq}`;
+  if (event.seq > size) return `the checkpoint signs ${size} events, and here is one more`;
+  if (event.previous !== before.hash) return 'it does not follow from the event before it';
+  if (!hashHolds(origin, event)) return 'its hash is not that of its content';
+  if (event.at < before.at) return 'it happened before the event before it';
+  if (!isStorable(event)) return 'it holds text that is not well formed';
+  const unknown = refuseEventType(event.type, event.version);
+  if (unknown !== null) return unknown;
+  return event.seq === 1 ? refuseFirst(checkpoint, event) : refuseLater(event);
+}
+
+/** Half a surrogate pair, or a character of nothing, would not be stored as it was hashed. */
+function isStorable({ type, subject, actor, command, trace, body }: StoredEvent): boolean {
+  const texts = [type, subject, actor, command, trace ?? ''];
+  // In canonical text, half a pair stands as an escape, and a whole one does not.
+  const half = body.includes('\\ud') && /\\ud[89a-f]/.test(body.replaceAll('\\\\', ''));
+  return !half && texts.every((text) => text.isWellFormed() && !text.includes('\0'));
+}
+
+function refuseFirst({ origin, publicKey }: SignedCheckpoint, { type, body }: StoredEvent): string | null {
+  if (type !== 'swarm.created') return `a journal that begins with ${type} does not stand by itself`;
+  const created: { readonly tenant?: unknown; readonly swarm?: unknown; readonly publicKey?: unknown } =
+    JSON.parse(body);
+  if (`${created.tenant}/${created.swarm}` !== origin) return 'it makes another swarm than the origin names';
+  return created.publicKey === publicKey ? null : 'the checkpoint is signed by another key than it names';
+}
+
+function refuseLater({ type }: StoredEvent): string | null {
+  return type === 'swarm.created' ? 'a swarm is created once' : null;
+}
+
+/** Whether all of it was taken: as many events as the checkpoint signs, up to its head, under its root. */
+export function refuseEnd({ size, head, root }: SignedCheckpoint, taken: Taken, rootTaken: string): Bad | null {
+  if (taken.seq < size) return { seq: taken.seq + 1, reason: `the checkpoint signs ${size} events, ${taken.seq} came` };
+  if (taken.hash !== head) return { seq: size, reason: 'the head is not the one that was signed' };
+  return rootTaken === root ? null : { seq: null, reason: 'the Merkle root is not the one that was signed' };
+}
+
+/** A refusal of an export that does not hold, for whoever brought it. */
+export function invalidImport({ seq, reason }: Bad): Rejection {
+  const where = seq === null ? '' : ` at event ${seq}`;
+  return { code: 'import_invalid', detail: `Not taken${where}: ${reason}.`, seq };
+}

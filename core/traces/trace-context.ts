@@ -1,0 +1,42 @@
+// Which trace something belongs to, and the ids of its spans. Nothing is drawn at random: ids follow from who they are of, so
+// that a span that is exported twice is one span [TRACE-2].
+
+import { sha256 } from '../hash.ts';
+import { traceparentPattern } from '../wire/terms.ts';
+
+const traceIdChars = 32;
+const spanIdChars = 16;
+
+export interface TraceContext {
+  readonly traceId: string;
+  /** The span of whoever called us; null when the trace begins here. */
+  readonly parentSpanId: string | null;
+  /** False when the caller said that nobody records this trace. */
+  readonly isSampled: boolean;
+}
+
+/**
+ * The context of a piece of work.
+ * @param traceparent W3C, as it came with the command; null when there was none
+ * @param root the id of the work that a trace of our own begins with
+ */
+export function contextOf(traceparent: string | null, origin: string, root: string): TraceContext {
+  if (traceparent === null || !traceparentPattern.test(traceparent))
+    return { traceId: sha256(`trace ${origin} ${root}`).slice(0, traceIdChars), parentSpanId: null, isSampled: true };
+  const [, traceId = '', parent = '', flags = ''] = traceparent.split('-');
+  const isOurs = parent === entrySpanId(traceId);
+  return { traceId, parentSpanId: isOurs ? null : parent, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/** The id of the span that stands for a thing of this swarm: `tsk_…`, `att_…`, `msn_…`, `dlv_…`. */
+export function spanIdOf(origin: string, id: string): string {
+  return sha256(`span ${origin} ${id}`).slice(0, spanIdChars);
+}
+
+/**
+ * The span id in a `traceparent` that we made ourselves, for a caller who brought none. It says that there is no span above:
+ * else every such trace would wait for one that nobody exports.
+ */
+export function entrySpanId(traceId: string): string {
+  return sha256(`entry ${traceId}`).slice(0, spanIdChars);
+}

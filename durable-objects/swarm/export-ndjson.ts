@@ -1,0 +1,39 @@
+// An export as lines of text, page by page: what is held is one page. It ends where its checkpoint does, whatever is written
+// meanwhile.
+
+import { Fault } from '../../core/assert.ts';
+import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
+import type { StoredEvent } from '../../core/journal/event.ts';
+import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
+import type { ReadEvents } from './merkle-tree.ts';
+
+/** Events read at once: the largest of them still fit a small part of the object's memory. */
+const pageEvents = 64;
+
+/** One page after another, from the first event to the checkpoint's last. @throws Fault when a part cannot be read */
+export async function* exportPages(
+  { size }: SignedCheckpoint,
+  readEvents: ReadEvents,
+): AsyncGenerator<readonly StoredEvent[], void> {
+  for (let from = 1; from <= size; ) {
+    const to = Math.min(from + pageEvents - 1, size);
+    const read = await readEvents(from, to);
+    // The answer has begun: a reader sees that it breaks off, and by the first line that something is missing.
+    if (!read.ok) throw new Fault(`the export breaks off at event ${from}: ${read.error.code}`, { retryable: false });
+    if (read.value.length === 0) throw new Fault(`event ${from} is not there`, { retryable: false });
+    yield read.value;
+    from += read.value.length;
+  }
+}
+
+/** An export as NDJSON, by the lines of core/journal/export-lines.ts. */
+export async function* ndjsonExport(
+  checkpoint: SignedCheckpoint,
+  readEvents: ReadEvents,
+): AsyncGenerator<Uint8Array, void> {
+  const encoder = new TextEncoder();
+  yield encoder.encode(`${exportHeader(checkpoint)}\n`);
+  for await (const events of exportPages(checkpoint, readEvents)) {
+    yield encoder.encode(events.map((event) => `${eventLine(checkpoint.origin, event)}\n`).join(''));
+  }
+}

@@ -1,0 +1,61 @@
+// An export as one Parquet file with the columns of the archive's segments. It is written row group by row group and leaves as
+// it is written: what is held is one group, and at the end the places of all of them.
+
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
+import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
+import { canonical } from '../../core/json.ts';
+import { exportPages } from './export-ndjson.ts';
+import type { ReadEvents } from './merkle-tree.ts';
+import { columnsOf, EVENT_FILE, markEntry } from './segment-file.ts';
+
+/** A row group ends after so many events, or so much text. */
+const groupEventsMax = 8_192;
+const groupCharsMax = 4 * 1024 * 1024;
+
+/** The whole journal as a Parquet file; the signed checkpoint stands in its metadata as `starling.checkpoint`. */
+export async function* parquetExport(
+  checkpoint: SignedCheckpoint,
+  readEvents: ReadEvents,
+): AsyncGenerator<Uint8Array, void> {
+  const { origin, size, head, root } = checkpoint;
+  const bytes = new PassingWriter();
+  const writer = new ParquetWriter({
+    ...EVENT_FILE,
+    schema: [...EVENT_FILE.schema],
+    writer: bytes,
+    kvMetadata: [
+      markEntry({ origin, from: 1, to: size, previous: GENESIS, head, root }),
+      { key: 'starling.checkpoint', value: canonical(checkpoint) },
+    ],
+  });
+  for await (const events of groups(checkpoint, readEvents)) {
+    await writer.write({ columnData: columnsOf(events), rowGroupSize: events.length, pageSize: 0 });
+    yield bytes.take();
+  }
+  await writer.finish();
+  yield bytes.take();
+}
+
+async function* groups(checkpoint: SignedCheckpoint, readEvents: ReadEvents): AsyncGenerator<StoredEvent[], void> {
+  let group: StoredEvent[] = [];
+  let chars = 0;
+  for await (const events of exportPages(checkpoint, readEvents)) {
+    group.push(...events);
+    for (const { body } of events) chars += body.length;
+    if (group.length < groupEventsMax && chars < groupCharsMax) continue;
+    yield group;
+    group = [];
+    chars = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** A writer whose bytes are taken away while it goes on counting. */
+class PassingWriter extends ByteWriter {
+  take(): Uint8Array {
+    const bytes = this.getBytes().slice();
+    this.index = 0;
+    return bytes;
+  }
+}

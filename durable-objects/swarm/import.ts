@@ -1,0 +1,217 @@
+// Fills an empty object with somebody's journal, a batch of lines at a time: each is checked, stored and folded into rows by
+// the same `evolve` that made them where they come from, in one transaction. What is stored is all that it remembers, so an
+// import that was cut off goes on where it stood. Only a journal that is whole is sealed, and only a sealed one is shown.
+
+import { Defect } from '../../core/assert.ts';
+import { carryOn, kindOf, stateHashOf } from '../../core/history/state-tree.ts';
+import { type Bad, checkLines, invalidImport, NOTHING_TAKEN, refuseEnd, type Taken } from '../../core/imports/check.ts';
+import type { ImportPort, ImportStart } from '../../core/imports/port.ts';
+import type { StoredEvent } from '../../core/journal/event.ts';
+import { readExportHeader } from '../../core/journal/export-lines.ts';
+import { rootOf } from '../../core/journal/merkle.ts';
+import { importAbandonedMs, storageBytesRefuse } from '../../core/limits.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { SwarmEvent } from '../../core/swarm/events.ts';
+import { touches } from '../../core/swarm/evolve.ts';
+import type { Rejection } from '../../core/swarm/rejections.ts';
+import { type RowMap, replay } from '../../core/swarm/replay.ts';
+import { KINDS } from '../../core/swarm/state.ts';
+import { first, type Sql } from '../sql-port.ts';
+import { checkBooks } from './conservation.ts';
+import { rowInserter } from './insert-rows.ts';
+import { cacheSubtrees, hex, journalTree } from './merkle-tree.ts';
+import { readSeal, type Seal, writeSeal } from './seal.ts';
+import { entriesIn } from './snapshots.ts';
+import { readRow } from './swarm-read.ts';
+import { INTO_JOURNAL, INTO_ROWS, lineOf } from './swarm-store.ts';
+
+export interface ImportDeps {
+  readonly sql: Sql;
+  now(): number;
+  /** Bytes that the object's storage holds. */
+  databaseSize(): number;
+  /** Makes the object as it was before anyone had called it. */
+  empty(): Promise<void>;
+  /** Throws away what nobody goes on with, at this time; null: nothing is to be thrown away. */
+  abandonAt(at: number | null): void;
+  /** The tables hold something else than they did: whoever remembers them reads them anew. */
+  changed(): void;
+}
+
+export interface Importer extends ImportPort {
+  /** The time has come that was given to `abandonAt`. */
+  abandoned(): Promise<void>;
+}
+
+/** Fills an object; see `ImportPort`. */
+export function createImporter(deps: ImportDeps): Importer {
+  const { sql } = deps;
+
+  /** The seal while this request fills the object. */
+  function fillingBy(run: string): Result<Seal, Rejection> {
+    const seal = readSeal(sql);
+    return seal?.state === 'filling' && seal.start.run === run ? ok(seal) : err({ code: 'import_superseded' });
+  }
+
+  return {
+    async beginImport(start) {
+      const checkpoint = readExportHeader(start.header);
+      if (checkpoint === null) return err(invalidImport(NOT_AN_EXPORT));
+      const seal = readSeal(sql);
+      if (seal?.imported)
+        return isSame(seal.start, start) ? ok(seal.imported) : err({ code: 'idempotency_key_reused' });
+      if (seal === null && !isEmpty(sql)) return err({ code: 'swarm_exists' });
+      if (seal !== null) await deps.empty();
+      writeSeal(sql, { state: 'filling', start, checkpoint, key: keyOf(start, deps.now()), imported: null });
+      deps.changed();
+      deps.abandonAt(deps.now() + importAbandonedMs);
+      return ok(null);
+    },
+
+    async takeLines(run, from, lines) {
+      const filling = fillingBy(run);
+      if (!filling.ok) return filling;
+      if (deps.databaseSize() > storageBytesRefuse) return err({ code: 'storage_full' });
+      const taken = takenIn(sql);
+      // Sent again, because nobody knew whether they had arrived.
+      const rest = lines.slice(Math.max(0, taken.seq + 1 - from));
+      if (from > taken.seq + 1) return err({ code: 'import_superseded' });
+      const checked = checkLines(filling.value.checkpoint, taken, rest);
+      if (!checked.ok) return err(invalidImport(checked.error));
+      const bad = store(sql, checked.value);
+      if (bad !== null) return err(invalidImport(bad));
+      deps.abandonAt(deps.now() + importAbandonedMs);
+      return ok(null);
+    },
+
+    async finishImport(run, digest) {
+      const seal = readSeal(sql);
+      if (seal?.imported && seal.start.run === run) return ok(seal.imported);
+      const filling = fillingBy(run);
+      if (!filling.ok) return filling;
+      const { checkpoint } = filling.value;
+      const taken = takenIn(sql);
+      const bad = refuseEnd(checkpoint, taken, rootIn(sql, taken.seq)) ?? refuseBooks(sql);
+      if (bad !== null) return err(invalidImport(bad));
+      const { origin, size, head, root } = checkpoint;
+      const imported = { origin, size, head, root, stateHash: stateHashIn(sql), digest };
+      sql.transaction(() => {
+        // The one word of the original's that this swarm can give: it has no key to sign another.
+        sql.run('INSERT INTO checkpoint (size, body) VALUES (?, ?)', size, JSON.stringify(checkpoint));
+        writeSeal(sql, { ...filling.value, state: 'sealed', imported });
+      });
+      deps.abandonAt(null);
+      deps.changed();
+      return ok(imported);
+    },
+
+    async discardImport(run) {
+      const seal = readSeal(sql);
+      if (seal === null || (run !== null && !fillingBy(run).ok)) return;
+      deps.abandonAt(null);
+      await deps.empty();
+      deps.changed();
+    },
+
+    async abandoned() {
+      if (readSeal(sql)?.state === 'filling') await this.discardImport(null);
+    },
+  };
+}
+
+const NOT_AN_EXPORT: Bad = {
+  seq: null,
+  reason: 'the first line is not that of an export, or its signature does not hold',
+};
+
+/** The first line of an export names all of the others: the same one again is the same export, or none. */
+function isSame(before: ImportStart, now: ImportStart): boolean {
+  return before.header === now.header && before.name === now.name;
+}
+
+function keyOf({ key, by }: ImportStart, at: number): Seal['key'] {
+  return { ...key, name: 'import', state: 'active', validUntil: null, replacedBy: null, createdAt: at, createdBy: by };
+}
+
+function isEmpty(sql: Sql): boolean {
+  return first(sql.all('SELECT 1 FROM journal LIMIT 1')) === null;
+}
+
+/** The last event that is stored. */
+function takenIn(sql: Sql): Taken {
+  return first(sql.all<Taken>('SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1')) ?? NOTHING_TAKEN;
+}
+
+/** Stores events with the rows that they make. A batch that cannot be stored is halved until it is clear which event is bad. */
+function store(sql: Sql, events: readonly StoredEvent[]): Bad | null {
+  try {
+    return sql.transaction(() => storeAll(sql, events));
+  } catch (cause) {
+    // What is unique in a swarm is said twice, or what follows cannot be: the journal's own doing, not the platform's.
+    if (!(cause instanceof Unfit) && !isConstraint(cause)) throw cause;
+    const [one] = events;
+    if (one === undefined) throw cause;
+    if (events.length === 1) return { seq: one.seq, reason: 'it cannot follow from the events before it' };
+    const half = Math.ceil(events.length / 2);
+    return store(sql, events.slice(0, half)) ?? store(sql, events.slice(half));
+  }
+}
+
+/** An event cannot be folded. */
+class Unfit extends Defect {}
+
+function storeAll(sql: Sql, events: readonly StoredEvent[]): null {
+  const insert = rowInserter(sql);
+  const rows: RowMap = new Map();
+  for (const event of events) {
+    try {
+      for (const [kind, id] of touchesOf(event)) {
+        const known = rows.has(`${kind}/${id}`) ? null : readRow(sql, kind, id);
+        if (known !== null) rows.set(`${kind}/${id}`, known);
+      }
+      replay([event], rows);
+    } catch (cause) {
+      // A body is whatever its author wrote under a hash that holds: folding it may fail in any way, and changes nothing.
+      throw new Unfit('an event does not follow from those before it', { cause });
+    }
+  }
+  insert(INTO_JOURNAL, events.flatMap(lineOf));
+  const byKind = Map.groupBy(rows, ([key]) => kindOf(key));
+  for (const [kind, own] of byKind) {
+    insert(
+      INTO_ROWS[kind],
+      own.flatMap(([key, row]) => [key.slice(kind.length + 1), JSON.stringify(row)]),
+    );
+  }
+  return null;
+}
+
+function touchesOf({ type, subject, body, command }: StoredEvent) {
+  return touches({ type, subject, body: JSON.parse(body) } as SwarmEvent, command); // of a type that was checked
+}
+
+/** SQLite says so in its message, on every platform. */
+function isConstraint(cause: unknown): boolean {
+  return cause instanceof Error && /constraint/i.test(cause.message);
+}
+
+function rootIn(sql: Sql, size: number): string {
+  // The subtrees' roots are kept for the proofs that will be asked for.
+  cacheSubtrees(sql, size);
+  return hex(
+    rootOf(
+      journalTree(sql, async () => ok([])),
+      size,
+    ),
+  );
+}
+
+function refuseBooks(sql: Sql): Bad | null {
+  const broken = checkBooks(sql);
+  return broken === null ? null : { seq: null, reason: broken };
+}
+
+function stateHashIn(sql: Sql): string {
+  const all = KINDS.map((kind) => `${kind}/`);
+  return stateHashOf(carryOn([], all, { entries: entriesIn(sql), add: () => {} }));
+}

@@ -1,0 +1,187 @@
+// Snapshots of a swarm's state: what has changed since the last one is put into chunks in one synchronous step, staged in the
+// object's own tables, then uploaded, and only then the journal says that there is a snapshot. Cut anywhere, it is begun again;
+// what was uploaded is found there [P8].
+
+import { snapshotKey, tenantOf } from '../../core/archive/keys.ts';
+import type { ObjectStore } from '../../core/archive/port.ts';
+import { Fault } from '../../core/assert.ts';
+import { keysOf } from '../../core/history/past.ts';
+import {
+  type Chunk,
+  type ChunkRef,
+  carryOn,
+  type Entry,
+  type KeyRange,
+  STATE_VERSION,
+  stateHashOf,
+} from '../../core/history/state-tree.ts';
+import { canonical } from '../../core/json.ts';
+import { snapshotEvents } from '../../core/limits.ts';
+import type { SwarmCommand } from '../../core/swarm/commands.ts';
+import { KINDS, SELF } from '../../core/swarm/state.ts';
+import { putChunk, putManifest } from '../snapshot-files.ts';
+import type { Sql } from '../sql-port.ts';
+import { rowInserter } from './insert-rows.ts';
+import type { Chore } from './recorder.ts';
+import type { SwarmStore } from './swarm-store.ts';
+
+export interface SnapshotDeps {
+  readonly sql: Sql;
+  readonly store: SwarmStore;
+  readonly objects: ObjectStore;
+  /** Executes a command of the swarm's own. @throws Fault when nothing may be written just now */
+  execute(id: string, command: SwarmCommand): void;
+  /** Events between two snapshots; `snapshotEvents` where a test says nothing else. */
+  readonly everyEvents?: number;
+}
+
+export interface Snapshots extends Chore {
+  /** Takes a snapshot of now, unless there is one already. Answers with its seq. */
+  take(): Promise<number>;
+  /** The hash of the state as it is now; nothing is stored. */
+  stateHash(): { readonly seq: number; readonly stateHash: string };
+}
+
+/** Chunks that are under way to the storage at once. */
+const uploadsAtOnce = 6;
+/** Rows and events read at once. */
+const pageRows = 500;
+
+export function createSnapshots(deps: SnapshotDeps): Snapshots {
+  const { sql, store } = deps;
+  const every = deps.everyEvents ?? snapshotEvents;
+  let underWay: Promise<number> | null = null;
+
+  const lastSeq = (): number => store.read.row('swarm', SELF)?.snapshotSeq ?? 0;
+  return {
+    name: 'snapshot',
+    dueAt: () => (store.origin() !== null && store.head().seq - lastSeq() >= every ? 0 : null),
+    async run() {
+      await this.take();
+    },
+    take() {
+      underWay ??= takeOne(deps).finally(() => {
+        underWay = null;
+      });
+      return underWay;
+    },
+    stateHash() {
+      const refs = carryOn(treeOf(sql, lastSeq()), changedSince(lastSeq(), store), {
+        entries: entriesIn(sql),
+        add: () => {},
+      });
+      return { seq: store.head().seq, stateHash: stateHashOf(refs) };
+    },
+  };
+}
+
+async function takeOne(deps: SnapshotDeps): Promise<number> {
+  const { sql, store, objects, execute } = deps;
+  const origin = store.origin();
+  if (origin === null) throw new Fault('a swarm is created before it is snapshot', { retryable: false });
+  const last = store.read.row('swarm', SELF)?.snapshotSeq ?? 0;
+  if (store.head().seq === last) return last;
+  const staged = sql.transaction(() => stage(last, deps));
+  const { head, headAt, refs, stateHash } = staged;
+  const seq = head.seq;
+  let bytes = await upload(tenantOf(origin), deps);
+  const key = snapshotKey(origin, seq, stateHash);
+  bytes += await putManifest(key, { origin, seq, head: head.hash, stateHash, refs }, objects);
+  // The tree first: it may run ahead of the journal's word for it, as what changed is counted from that word on.
+  keepTree(sql, refs);
+  const rows = refs.reduce((sum, ref) => sum + ref.rows, 0);
+  const counts = { rows, chunks: refs.length, bytes };
+  const snapshot = { seq, head: head.hash, headAt, stateHash, version: STATE_VERSION, key, ...counts };
+  execute(`snapshot:${seq}`, { type: 'RecordSnapshot', ...snapshot });
+  return seq;
+}
+
+/** The state of this moment: its chunks, the new ones staged. Synchronous, so that nothing comes between its rows. */
+function stage(last: number, { sql, store }: SnapshotDeps) {
+  sql.run('DELETE FROM staged');
+  const insert = rowInserter(sql);
+  const add = ({ hash, text }: Chunk): void => {
+    insert({ head: 'INSERT OR IGNORE INTO staged (hash, text)', columns: 2, tail: '' }, [hash, text]);
+  };
+  const refs = carryOn(treeOf(sql, last), changedSince(last, store), { entries: entriesIn(sql), add });
+  const head = store.head();
+  const headAt = store.events(head.seq, 1)[0]?.at ?? 0;
+  return { head, headAt, refs, stateHash: stateHashOf(refs) };
+}
+
+/** Keys of rows that events behind `last` have touched; of every row when there was no snapshot yet. */
+function* changedSince(last: number, store: SwarmStore): Generator<string> {
+  if (last === 0) {
+    // One key of each kind is enough: without an earlier tree the whole kind is read.
+    for (const kind of KINDS) yield `${kind}/`;
+    return;
+  }
+  for (let from = last + 1; from <= store.head().seq; ) {
+    const events = store.events(from, pageRows);
+    if (events.length === 0) return;
+    yield* keysOf(events);
+    from += events.length;
+  }
+}
+
+/** The rows of a range, as they are in the tables now. */
+export function entriesIn(sql: Sql): (range: KeyRange) => Generator<Entry> {
+  return function* ({ kind, from, until }) {
+    const bound = from === null ? '' : from.slice(kind.length + 1);
+    const end = until === null ? null : until.slice(kind.length + 1);
+    let after: string | null = null;
+    for (;;) {
+      const rows: { id: string; body: string }[] = sql.all(
+        `SELECT id, body FROM ${kind} WHERE id ${after === null ? '>=' : '>'} ? ${end === null ? '' : 'AND id < ?'} ORDER BY id LIMIT ${pageRows}`,
+        after ?? bound,
+        ...(end === null ? [] : [end]),
+      );
+      for (const { id, body } of rows) yield [`${kind}/${id}`, canonical(JSON.parse(body))];
+      if (rows.length < pageRows) return;
+      after = rows.at(-1)?.id ?? null;
+    }
+  };
+}
+
+/** Uploads what is staged, a few at once; answers with the bytes it took. */
+async function upload(tenant: string, { sql, objects }: SnapshotDeps): Promise<number> {
+  let bytes = 0;
+  for (;;) {
+    const chunks = sql.all<{ hash: string; text: string }>(
+      `SELECT hash, text FROM staged ORDER BY hash LIMIT ${uploadsAtOnce}`,
+    );
+    if (chunks.length === 0) return bytes;
+    const sizes = await Promise.all(chunks.map(({ hash, text }) => putChunk(tenant, hash, text, objects)));
+    bytes += sizes.reduce((sum, size) => sum + size, 0);
+    for (const { hash } of chunks) sql.run('DELETE FROM staged WHERE hash = ?', hash);
+  }
+}
+
+/** The tree of the snapshot at `last`; none before the first one. */
+function treeOf(sql: Sql, last: number): readonly ChunkRef[] {
+  return last === 0 ? [] : storedTree(sql);
+}
+
+function storedTree(sql: Sql): readonly ChunkRef[] {
+  return sql.all<ChunkRef>('SELECT first, hash, rows FROM chunk ORDER BY first');
+}
+
+/** Makes the stored tree this one; what stays the same is not written again. */
+function keepTree(sql: Sql, refs: readonly ChunkRef[]): void {
+  sql.transaction(() => {
+    const before = new Map(storedTree(sql).map((ref) => [ref.first, ref.hash]));
+    const insert = rowInserter(sql);
+    const into = {
+      head: 'INSERT INTO chunk (first, hash, rows)',
+      columns: 3,
+      tail: 'ON CONFLICT (first) DO UPDATE SET hash = excluded.hash, rows = excluded.rows',
+    };
+    const changed = refs.filter(({ first, hash }) => before.get(first) !== hash);
+    insert(
+      into,
+      changed.flatMap(({ first, hash, rows }) => [first, hash, rows]),
+    );
+    for (const { first } of refs) before.delete(first);
+    for (const first of before.keys()) sql.run('DELETE FROM chunk WHERE first = ?', first);
+  });
+}

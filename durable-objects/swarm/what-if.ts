@@ -1,0 +1,345 @@
+// Runs a what-if in a fork: reads the parent's record row by row, asks for each of its tasks again, and lets the record stand
+// in for whoever would do it (core/forks/what-if.ts). Every step is a command of the fork; one that was cut off goes on where
+// it stood, because what was run again is kept under the parent's id.
+
+import { assert } from '../../core/assert.ts';
+import type { Actor } from '../../core/envelope.ts';
+import type { ForkCommand } from '../../core/forks/commands.ts';
+import type { WhatIfWanted } from '../../core/forks/port.ts';
+import { actsOutside, type Basis, type Fork, type WhatIf } from '../../core/forks/state.ts';
+import { executorsFor, isRecorded, missionRequestOf, outcomeOf, requestOf, timeFor } from '../../core/forks/what-if.ts';
+import type { PastPort } from '../../core/history/port.ts';
+import type { MissionId, TaskId } from '../../core/ids.ts';
+import { newId } from '../../core/ids.ts';
+import { attemptsMax } from '../../core/limits.ts';
+import type { Mission } from '../../core/missions/state.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { Route } from '../../core/routes/state.ts';
+import type { SwarmCommand } from '../../core/swarm/commands.ts';
+import type { Read } from '../../core/swarm/read.ts';
+import type { Rejection } from '../../core/swarm/rejections.ts';
+import type { Execute, Executed } from '../../core/swarm/service.ts';
+import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
+import { type ExecutorId, isOpen, liveAttempt, type Task } from '../../core/work/state.ts';
+
+export interface WhatIfDeps {
+  readonly read: Pick<Read, 'row'>;
+  past(swarm: string): PastPort;
+  execute(command: Execute): Executed;
+}
+
+/** Routes that one decision adopts. */
+const adoptedAtOnce = 100;
+/** Routes that came after the fork point: more are not there for the simulation. */
+const adoptedMax = 1_000;
+/** Executors that are taken to be there: candidates of one decision are bounded too. */
+const presentMax = 1_000;
+const SYSTEM: Actor = { kind: 'system', id: 'what-if' };
+
+/** What one run of it works with. */
+interface Run extends WhatIfDeps {
+  readonly fork: Fork;
+  readonly wanted: WhatIfWanted;
+  readonly present: readonly ExecutorId[];
+  readonly missions: ReadonlyMap<MissionId, Mission>;
+  readonly counts: { tasks: number; missions: number; skipped: number; truncated: boolean };
+}
+
+/** @param actor as whom the fork's journal knows the caller */
+export async function runWhatIf(
+  actor: Actor,
+  wanted: WhatIfWanted,
+  deps: WhatIfDeps,
+): Promise<Result<WhatIf, Rejection>> {
+  const swarm = deps.read.row('swarm', SELF);
+  const fork = swarm?.fork;
+  if (!fork) return err({ code: 'not_a_fork' });
+  if (fork.whatIf === null) {
+    const refused = await begin(actor, wanted, fork, deps);
+    if (!refused.ok) return refused;
+  } else if (!isSame(fork.whatIf, wanted)) return err({ code: 'what_if_done' });
+  const ended = whatIfOf(deps.read).ended === null ? await run(fork, wanted, deps) : ok(null);
+  return ended.ok ? ok(whatIfOf(deps.read)) : ended;
+}
+
+function whatIfOf(read: WhatIfDeps['read']): WhatIf {
+  const whatIf = read.row('swarm', SELF)?.fork?.whatIf;
+  assert(whatIf, 'a what-if that has begun is on the row of its fork');
+  return whatIf;
+}
+
+function isSame({ ended: _, ...before }: WhatIf, wanted: WhatIfWanted): boolean {
+  return JSON.stringify(sorted(before)) === JSON.stringify(sorted(wanted));
+}
+
+function sorted({ until, routes, require, maxCreditsMicro, limit }: WhatIfWanted) {
+  const { privacy, executor, capability } = require;
+  return [
+    until.seq,
+    routes.map(({ route, priceMicro, active }) => [route, priceMicro, active]),
+    privacy,
+    executor,
+    capability,
+    maxCreditsMicro,
+    limit,
+  ];
+}
+
+async function begin(
+  actor: Actor,
+  wanted: WhatIfWanted,
+  fork: Fork,
+  deps: WhatIfDeps,
+): Promise<Result<null, Rejection>> {
+  if (actsOutside({ fork })) return err({ code: 'effects_on' });
+  const later = await laterRoutes(fork, wanted, deps);
+  if (!later.ok) return later;
+  for (const { route } of wanted.routes) {
+    const isKnown = deps.read.row('route', route) !== null || later.value.some(({ id }) => id === route);
+    if (!isKnown) return err({ code: 'route_not_found', route });
+  }
+  const begun = deps.execute({
+    id: 'what-if:begin',
+    actor,
+    command: { type: 'BeginWhatIf', ...wanted },
+    remember: false,
+  });
+  if (!begun.result.ok) return begun.result;
+  for (let at = 0; at < later.value.length; at += adoptedAtOnce)
+    must({ type: 'AdoptRoutes', routes: later.value.slice(at, at + adoptedAtOnce) }, `what-if:adopt:${at}`, deps);
+  return ok(null);
+}
+
+/** Routes that the parent got after the fork point. */
+async function laterRoutes(fork: Fork, wanted: WhatIfWanted, deps: WhatIfDeps): Promise<Result<Route[], Rejection>> {
+  const later: Route[] = [];
+  for await (const route of rowsOf('route', 'route/', fork, wanted, deps)) {
+    if (!route.ok) return route;
+    if (deps.read.row('route', route.value.id) === null && later.length < adoptedMax) later.push(route.value);
+  }
+  return ok(later);
+}
+
+/** Rows of a kind from a key on, as they stood at the end of the record. */
+async function* rowsOf<K extends Kind>(
+  kind: K,
+  from: string,
+  { parent }: Fork,
+  { until }: WhatIfWanted,
+  { past }: WhatIfDeps,
+): AsyncGenerator<Result<Rows[K], Rejection>> {
+  for (let behind: string | null = from; behind !== null; ) {
+    const page: Awaited<ReturnType<PastPort['rows']>> = await past(parent.swarm).rows(
+      parent.swarm,
+      { seq: until.seq },
+      behind,
+    );
+    if (!page.ok) {
+      yield page;
+      return;
+    }
+    for (const [key, text] of page.value.entries) {
+      if (!key.startsWith(`${kind}/`)) return;
+      yield ok(JSON.parse(text) as Rows[K]); // under its kind
+    }
+    behind = page.value.next;
+  }
+}
+
+async function run(fork: Fork, wanted: WhatIfWanted, deps: WhatIfDeps): Promise<Result<null, Rejection>> {
+  const present = await presentDuring(fork, wanted, deps);
+  if (!present.ok) return present;
+  const missions = await missionsDuring(fork, wanted, deps);
+  if (!missions.ok) return missions;
+  const counts = { tasks: 0, missions: 0, skipped: 0, truncated: false };
+  const work: Run = { ...deps, fork, wanted, present: present.value, missions: missions.value, counts };
+  // Ids sort by time: no task that came later stands before this one.
+  const first = newId('tsk', fork.parent.at, new Uint8Array(10));
+  const waiting = new Map<MissionId, Task[]>();
+  for await (const row of rowsOf('task', `task/${first}`, fork, wanted, deps)) {
+    if (!row.ok) return row;
+    const record = row.value;
+    // Of the same millisecond, and there already.
+    if (record.createdAt < fork.parent.at || isInherited(record, deps.read)) continue;
+    if (counts.tasks >= wanted.limit) {
+      counts.truncated = true;
+      break;
+    }
+    if (record.mission === null) rerunTask(record, work);
+    else gather(record, record.mission, waiting, work);
+  }
+  counts.skipped += [...waiting.values()].flat().length;
+  must({ type: 'EndWhatIf', counts }, 'what-if:end', deps);
+  return ok(null);
+}
+
+/** A task that the fork began with. One that was run again has an id of its own. */
+function isInherited(record: Task, read: WhatIfDeps['read']): boolean {
+  return read.row('task', record.id) !== null;
+}
+
+/** Who was there at some time of the record: connected at its end, or seen since it began. */
+async function presentDuring(
+  fork: Fork,
+  wanted: WhatIfWanted,
+  deps: WhatIfDeps,
+): Promise<Result<readonly ExecutorId[], Rejection>> {
+  const present: ExecutorId[] = [];
+  for await (const row of rowsOf('presence', 'presence/', fork, wanted, deps)) {
+    if (!row.ok) return row;
+    const { id, connected, lastSeenAt } = row.value;
+    const wasThere = connected || (lastSeenAt ?? 0) > fork.parent.at;
+    if (wasThere && present.length < presentMax) present.push(id as ExecutorId); // presences are executors'
+  }
+  return ok(present);
+}
+
+/** Missions of the record by id; they are small beside their tasks. */
+async function missionsDuring(
+  fork: Fork,
+  wanted: WhatIfWanted,
+  deps: WhatIfDeps,
+): Promise<Result<ReadonlyMap<MissionId, Mission>, Rejection>> {
+  const missions = new Map<MissionId, Mission>();
+  const first = newId('msn', fork.parent.at, new Uint8Array(10));
+  for await (const row of rowsOf('mission', `mission/${first}`, fork, wanted, deps)) {
+    if (!row.ok) return row;
+    if (missions.size < wanted.limit) missions.set(row.value.id, row.value);
+  }
+  return ok(missions);
+}
+
+/** Tasks of a mission stand together: it is run again when the last of them has been read. */
+function gather(record: Task, id: MissionId, waiting: Map<MissionId, Task[]>, run: Run): void {
+  const mission = run.missions.get(id);
+  const tasks = [...(waiting.get(id) ?? []), record];
+  waiting.set(id, tasks);
+  if (mission === undefined || tasks.length < mission.tasks.length) return;
+  waiting.delete(id);
+  if (mission.state === 'succeeded' || mission.state === 'failed') rerunMission(mission, tasks, run);
+  else run.counts.skipped += tasks.length;
+}
+
+function rerunTask(record: Task, run: Run): void {
+  if (run.read.row('rerun', record.id) !== null) {
+    run.counts.tasks++;
+    return;
+  }
+  if (!isRecorded(record)) {
+    run.counts.skipped++;
+    return;
+  }
+  const command = {
+    type: 'RerunTask',
+    of: record.id,
+    request: requestOf(record, run.wanted),
+    withinMs: timeFor([record]),
+    executors: executorsFor(record, 1, run.wanted, run.present),
+  } as const;
+  const { result } = tell(command, `what-if:${record.id}`, run, true);
+  if (result.ok) drive([{ record, task: result.value.id as TaskId }], run);
+  else noteRefused([record], result.error, run);
+}
+
+function rerunMission(mission: Mission, records: readonly Task[], run: Run): void {
+  run.counts.missions++;
+  if (records.every(({ id }) => run.read.row('rerun', id) !== null)) {
+    run.counts.tasks += records.length;
+    return;
+  }
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const ordered = mission.tasks.flatMap(({ task }) => byId.get(task) ?? []);
+  const command = {
+    type: 'RerunMission',
+    of: mission.id,
+    request: missionRequestOf(mission.name, ordered, run.wanted),
+    withinMs: timeFor(ordered),
+    executors: [...new Set(ordered.flatMap((record) => executorsFor(record, 1, run.wanted, run.present)))],
+  } as const;
+  const { result } = tell(command, `what-if:${mission.id}`, run, true);
+  if (!result.ok) {
+    noteRefused(ordered, result.error, run);
+    return;
+  }
+  const again = run.read.row('mission', result.value.id);
+  const pairs = ordered.flatMap((record) => {
+    const planned = again?.tasks.find(({ key }) => key === record.key);
+    return planned ? [{ record, task: planned.task }] : [];
+  });
+  drive(pairs, run);
+}
+
+interface Pair {
+  readonly record: Task;
+  readonly task: TaskId;
+}
+
+/** Lets the record stand in for executors until nothing more can happen, and keeps what came of it. */
+function drive(pairs: readonly Pair[], run: Run): void {
+  const took = new Map<TaskId, { basis: Basis; timeMs: number }>(
+    pairs.map(({ task }) => [task, { basis: 'recorded', timeMs: 0 }]),
+  );
+  // Each round ends an attempt or leases one: a task has `attemptsMax` of them, and a mission goes on by its longest path.
+  const roundsMax = 2 * attemptsMax * (pairs.length + 1);
+  for (let round = 0, moved = true; moved && round < roundsMax; round++) {
+    moved = false;
+    for (const pair of pairs) if (step(pair, took, run)) moved = true;
+  }
+  for (const { record, task } of pairs) {
+    const { basis, timeMs } = took.get(task) ?? { basis: 'recorded', timeMs: 0 };
+    const refused = whyNotDone(run.read.row('task', task));
+    const command = { type: 'NoteRerun', of: record.id, task, refused, basis, timeMs } as const;
+    must(command, `what-if:note:${record.id}`, run);
+    run.counts.tasks++;
+  }
+}
+
+/** Why a task is still open when nothing more can happen. */
+function whyNotDone(task: Task | null): string | null {
+  if (task === null || !isOpen(task)) return null;
+  return task.unfunded ? 'credits_insufficient' : 'nobody_stands_in';
+}
+
+/** One step of one task; false when there is none. */
+function step({ record, task: id }: Pair, took: Map<TaskId, { basis: Basis; timeMs: number }>, run: Run): boolean {
+  const task = run.read.row('task', id);
+  if (!task || !isOpen(task)) return false;
+  const live = liveAttempt(task);
+  if (live === null) return task.state === 'queued' && placeAgain(record, task, run);
+  const route = run.read.row('route', live.route);
+  assert(route !== null, 'an attempt goes over a route');
+  const nth = task.attempts.filter((attempt) => attempt.route === live.route).length;
+  const outcome = outcomeOf(record, live.route, nth, route.measured);
+  const { basis, timeMs } = took.get(id) ?? { basis: 'recorded', timeMs: 0 };
+  took.set(id, { basis: outcome.basis === 'estimated' ? 'estimated' : basis, timeMs: timeMs + outcome.timeMs });
+  const { executor, id: attempt, n: fence } = live;
+  const { result } = tell(
+    { type: 'ReportAttempt', executor, task: id, attempt, fence, report: outcome.report },
+    `what-if:report:${attempt}`,
+    run,
+  );
+  return result.ok;
+}
+
+function placeAgain(record: Task, task: Task, run: Run): boolean {
+  const executors = executorsFor(record, task.attempts.length + 1, run.wanted, run.present);
+  must({ type: 'PlaceRerun', task: task.id, executors }, `what-if:place:${task.id}:${task.attempts.length}`, run);
+  return run.read.row('task', task.id)?.state === 'leased';
+}
+
+function noteRefused(records: readonly Task[], { code }: Rejection, run: Run): void {
+  for (const { id: of } of records) {
+    const command = { type: 'NoteRerun', of, task: null, refused: code, basis: 'recorded', timeMs: 0 } as const;
+    must(command, `what-if:note:${of}`, run);
+    run.counts.tasks++;
+  }
+}
+
+function tell(command: SwarmCommand, id: string, { execute }: WhatIfDeps, remember = false): Executed {
+  return execute({ id, actor: SYSTEM, command, remember });
+}
+
+function must(command: ForkCommand, id: string, deps: WhatIfDeps): void {
+  const { result } = tell(command, id, deps);
+  assert(result.ok, 'a what-if that has begun goes on');
+}

@@ -1,0 +1,63 @@
+// What must hold when all is over: rows are what the journal says, the books are what an outsider made of the events, nothing is
+// stuck, nothing that was read has changed.
+
+import { canonical } from '../../../core/json.ts';
+import type { StoredEvent } from '../../../core/journal/event.ts';
+import { replay } from '../../../core/swarm/replay.ts';
+import { KINDS } from '../../../core/swarm/state.ts';
+import type { Realm } from '../world/realm.ts';
+
+export async function checkRealm(realm: Realm): Promise<void> {
+  const { model, swarm, world, receiver } = realm;
+  const { findings } = world;
+  const { origin } = model;
+  const journal = swarm.database.exec('SELECT * FROM journal ORDER BY seq') as StoredEvent[]; // its columns
+  for (const [index, { seq, hash }] of journal.entries())
+    if (seq !== index + 1 || hash !== model.hashes[index])
+      findings.add('journal', `${origin} ${index + 1}`, 'the event is not the one that was seen before');
+  if (journal.length < model.hashes.length)
+    findings.add('lost', `${origin} journal`, `${model.hashes.length} events were seen, ${journal.length} are there`);
+  const rows = replay(journal);
+  const tables = new Set(
+    (swarm.database.exec(`SELECT name FROM sqlite_schema WHERE type = 'table'`) as { name: string }[]).map(({ name }) => name), // as asked
+  );
+  for (const kind of KINDS) {
+    if (!tables.has(kind)) continue;
+    const stored = swarm.database.exec(`SELECT id, body FROM ${kind}`) as { id: string; body: string }[]; // as asked
+    for (const { id, body } of stored) {
+      const told = rows.get(`${kind}/${id}`);
+      rows.delete(`${kind}/${id}`);
+      if (told === undefined || canonical(told) !== canonical(JSON.parse(body)))
+        findings.add('journal', `${origin} ${kind}/${id}`, 'the row is not what the journal says');
+    }
+  }
+  for (const key of rows.keys()) findings.add('lost', `${origin} ${key}`, 'the journal tells of a row that is not there');
+  checkBooks(realm);
+  checkDeliveries(realm);
+  await realm.queue.check();
+  model.work.checkPaid(model.books.ending);
+  for (const delivery of model.delivered)
+    if (!receiver.seen.has(delivery))
+      findings.add('lost', `${origin} ${delivery}`, 'the journal says that it arrived, and nobody has it');
+}
+
+function checkBooks({ model, swarm, world }: Realm): void {
+  const accounts = swarm.database.exec('SELECT id, body FROM account') as { id: string; body: string }[]; // as asked
+  const known = model.books.accounts();
+  for (const { id, body } of accounts) {
+    const { postedMicro, heldMicro } = JSON.parse(body) as { postedMicro: number; heldMicro: number }; // an account's row
+    const { postedMicro: posted, heldMicro: held } = known.get(id) ?? { postedMicro: 0, heldMicro: 0 };
+    if (postedMicro !== posted || heldMicro !== held)
+      world.findings.add('books', `${model.origin} ${id}`, `${postedMicro}/${heldMicro}, the events say ${posted}/${held}`);
+  }
+}
+
+/** A delivery that has not ended is on its way, or has a time at which it will be. */
+function checkDeliveries({ model, swarm, world }: Realm): void {
+  const stuck = swarm.database.exec(
+    `SELECT id FROM delivery WHERE
+       body ->> '$.state' = 'sending' AND id NOT IN (SELECT effect ->> '$.delivery' FROM outbox WHERE effect ->> '$.kind' = 'send')
+       OR body ->> '$.state' = 'waiting' AND 'delivery/' || id NOT IN (SELECT key FROM timer)`,
+  ) as { id: string }[]; // as asked
+  for (const { id } of stuck) world.findings.add('lost', `${model.origin} ${id}`, 'nobody will send this delivery');
+}

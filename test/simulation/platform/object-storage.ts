@@ -1,0 +1,58 @@
+// Object storage, in memory: it fails, refuses for a while, or stores and says that it has not.
+
+import type { ObjectStore } from '../../../core/archive/port.ts';
+import { Fault } from '../../../core/assert.ts';
+import type { FaultPlan } from '../faults/plan.ts';
+import type { Random } from '../random.ts';
+import type { Timeline } from './virtual-time.ts';
+
+const throttledMs = 3_000;
+
+/** @param objects what is stored, by key; it outlives the store */
+export function openObjectStorage(
+  objects: Map<string, Uint8Array>,
+  { timeline, faults, random }: { readonly timeline: Timeline; readonly faults: FaultPlan; readonly random: Random },
+): ObjectStore {
+  let throttledUntil = 0;
+  const fault = (message: string): Fault => new Fault(message, { retryable: true });
+
+  /** Carries out `work` after a while; whoever asked hears of it after another. */
+  function ask<T>(work: () => T, writes: boolean): Promise<T> {
+    const asker = timeline.current();
+    return new Promise((resolve, reject) => {
+      timeline.after(random.between(1, 60), asker, () => {
+        if (timeline.now() < throttledUntil) return reject(fault('too many requests'));
+        if (faults.strikes('storage-throttled')) {
+          throttledUntil = timeline.now() + throttledMs;
+          return reject(fault('too many requests'));
+        }
+        if (faults.strikes('storage-failed')) return reject(fault('the storage has failed'));
+        const value = work();
+        if (writes && faults.strikes('storage-late')) return reject(fault('no answer in time'));
+        resolve(value);
+      });
+    });
+  }
+  return {
+    put: (key, bytes, { ifAbsent = false }) =>
+      ask(() => {
+        if (ifAbsent && objects.has(key)) return 'present';
+        objects.set(key, bytes.slice());
+        return 'stored';
+      }, true),
+    get: (key) => ask(() => objects.get(key) ?? null, false),
+    list: (prefix, cursor, limit) =>
+      ask(() => {
+        const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > (cursor ?? '')).sort();
+        const page = keys.slice(0, limit);
+        return {
+          objects: page.map((key) => ({ key, bytes: objects.get(key)?.length ?? 0 })),
+          cursor: keys.length > limit ? (page.at(-1) ?? null) : null,
+        };
+      }, false),
+    delete: (keys) =>
+      ask(() => {
+        for (const key of keys) objects.delete(key);
+      }, true),
+  };
+}

@@ -1,0 +1,4 @@
+// The objects' own classes, as they are deployed. `modules.ts` must be loaded before this file is.
+
+export { SquadObject } from '../../../durable-objects/squad/squad.ts';
+export { SwarmObject } from '../../../durable-objects/swarm/swarm.ts';

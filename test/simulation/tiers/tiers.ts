@@ -1,0 +1,13 @@
+// The tiers of proof, by their letter.
+
+import type { Report } from '../report.ts';
+import { plantedBugsTier } from './planted-bugs.ts';
+import { seedsTier } from './seeds.ts';
+import type { Size } from './size.ts';
+
+export const TIERS = {
+  B: seedsTier,
+  C: seedsTier,
+  H: plantedBugsTier,
+} as const satisfies Record<string, (size: Size) => Promise<Report>>;
+export type Tier = keyof typeof TIERS;

@@ -1,0 +1,18 @@
+// What may be wrong with a world on purpose, so that the simulator shows that it would find it (tiers/planted-bugs.ts). A bug is
+// planted in what the product is given, never in the product.
+
+import type { SwarmPort } from '../../../core/devices/port.ts';
+import type { Outbox } from '../../../edge-node/src/outbox/outbox.ts';
+import type { HostPlant } from '../platform/object-host.ts';
+import type { Realm } from './realm.ts';
+
+export interface Plant extends HostPlant {
+  /** A swarm as the squad sees it, in the place of the honest one. */
+  swarmStub?(honest: SwarmPort, realm: Realm): object;
+  /** A device's outbox in the place of the honest one. */
+  outbox?(honest: Outbox): Outbox;
+  /** A sender that takes every delivery for delivered. */
+  readonly assumesDelivery?: boolean;
+  /** A consumer that acknowledges a message before its file is stored. */
+  readonly acknowledgesEarly?: boolean;
+}

@@ -1,0 +1,187 @@
+// The world of one seed: a timeline, a network, swarms with their devices and people, and trouble. Everything follows from the
+// seed: the same one makes the same history, byte for byte.
+
+import type { Actor as CommandActor } from '../../../core/envelope.ts';
+import type { FactBatch } from '../../../core/devices/port.ts';
+import { type FaultPlan, planFaults } from '../faults/plan.ts';
+import type { Findings } from '../model/findings.ts';
+import type { JournalLine } from '../model/swarm-model.ts';
+import { Line } from '../platform/line.ts';
+import { type Network, openNetwork } from '../platform/network.ts';
+import type { HostWatcher, ObjectHost } from '../platform/object-host.ts';
+import type { SocketEnd } from '../platform/socket-pair.ts';
+import { type Actor, createTimeline, type Timeline } from '../platform/virtual-time.ts';
+import type { Random } from '../random.ts';
+import type { Plant } from './plant.ts';
+import { Realm } from './realm.ts';
+
+/** 2026-11-20T00:00:00Z. */
+export const START = Date.UTC(2026, 10, 20);
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+export class World {
+  readonly random: Random;
+  readonly findings: Findings;
+  readonly timeline: Timeline;
+  readonly faults: FaultPlan;
+  readonly network: Network;
+  readonly watcher: HostWatcher;
+  readonly realms: Realm[] = [];
+  /** Lines by the end that went out with the answer. */
+  readonly lines = new Map<object, Line>();
+  /** Whoever is none of the others. */
+  readonly actor: Actor = { isAlive: true, clockOffsetMs: 0 };
+  readonly owner: CommandActor = { kind: 'user', id: 'usr_owner', scopes: ['admin'] };
+  /** What is wrong with this world on purpose; nothing in an honest one. */
+  readonly plant: Plant;
+  counter = 0;
+  isCalm = false;
+
+  constructor(random: Random, findings: Findings, plant: Plant = {}) {
+    this.random = random;
+    this.plant = plant;
+    this.findings = findings;
+    this.timeline = createTimeline(START, this.actor);
+    this.faults = planFaults(random.fork());
+    this.watcher = this.#watch();
+    this.network = openNetwork(this.timeline, this.faults, random, (target, method, args) =>
+      this.#arrives(target, method, args),
+    );
+  }
+
+  /** Everybody comes. */
+  begin(): void {
+    const realms = this.random.chance(0.15) ? 2 : 1;
+    for (let n = 0; n < realms; n++) {
+      const realm = new Realm(this, n);
+      this.realms.push(realm);
+      realm.begin();
+    }
+    this.#trouble();
+  }
+
+  hosts(): readonly ObjectHost[] {
+    return this.realms.flatMap((realm) => realm.hosts());
+  }
+
+  later(ms: number, fn: () => void): void {
+    this.timeline.after(ms, this.actor, fn);
+  }
+
+  /** Nothing goes wrong from now on, and nobody asks for anything new. */
+  calm(): void {
+    this.isCalm = true;
+    this.faults.calm();
+    for (const { devices, swarm, squad } of this.realms) {
+      for (const host of [swarm, squad]) host.actor.clockOffsetMs = 0;
+      for (const device of devices) device.start();
+    }
+  }
+
+  carry(host: ObjectHost, end: SocketEnd, tags: readonly string[]): void {
+    const line = new Line(host, end, {
+      timeline: this.timeline,
+      delayMs: this.network.delayMs,
+      lateFrame: () => this.faults.count('zombie-frames'),
+      sent: (text) => {
+        if (text.startsWith('{"type":"problem","code":"epoch_stale"')) this.faults.count('stale-epoch');
+      },
+    });
+    host.sockets.set(end, { line, tags });
+    if (end.peer) this.lines.set(end.peer, line);
+  }
+
+  close(): void {
+    for (const realm of this.realms) realm.close();
+  }
+
+  /** Every so often something happens that nobody asked for. */
+  #trouble(): void {
+    if (this.isCalm) return;
+    this.later(this.random.between(20, 200), () => this.#trouble());
+    const { faults, random, timeline } = this;
+    for (const realm of this.realms) {
+      for (const host of realm.hosts()) {
+        if (host.isIdle() && faults.strikes('eviction')) host.evict();
+        const jumpMs = faults.strikes('clock-forward') ? hourMs : faults.strikes('clock-back') ? -hourMs : 0;
+        if (jumpMs !== 0) realm.isClockRight = false;
+        if (jumpMs !== 0) host.actor.clockOffsetMs += jumpMs;
+        else if (host.actor.clockOffsetMs !== 0 && random.chance(0.05)) host.actor.clockOffsetMs = 0;
+      }
+      const device = random.among(realm.devices);
+      device?.suffer();
+      if (random.chance(0.2)) device?.lie();
+      if (faults.strikes('flood')) this.#flood(realm);
+    }
+    if (faults.strikes('thirty-days')) {
+      timeline.leap(31 * dayMs);
+      for (const realm of this.realms)
+        for (const client of realm.clients) {
+          const id = realm.model.heldIds[0];
+          if (id === undefined || !faults.tempts('repeated-after-30-days')) continue;
+          faults.count('repeated-after-30-days');
+          client.repeat(id);
+        }
+    }
+  }
+
+  #flood(realm: Realm): void {
+    const client = realm.clients[0];
+    if (client === undefined) return;
+    for (let n = 0; n < 100; n++) client.ask({ type: 'RequestTask', operation: 'text.a', input: n });
+  }
+
+  #realmOf(host: ObjectHost): Realm | undefined {
+    return this.realms.find((realm) => realm.swarm === host || realm.squad === host);
+  }
+
+  #arrives(target: ObjectHost, method: string, args: readonly unknown[]): void {
+    const realm = this.#realmOf(target);
+    if (method === 'reportFacts') {
+      const [{ device, epoch, facts }] = args as [FactBatch]; // SwarmPort.reportFacts
+      if ((facts[0]?.seq ?? 1) <= (realm?.model.facts.counted(device, epoch) ?? 0)) this.faults.count('fact-repeated');
+    }
+    if (method !== 'deliver') return;
+    // What arrives at a squad follows from what is durable at its swarm.
+    const [orders] = args as [readonly { order: { body: { type: string; attempt: string } } }[]]; // SquadPort.deliver
+    for (const { order } of orders)
+      if (order.body.type === 'offer' && !realm?.model.work.isLeased(order.body.attempt))
+        this.findings.add('lost', order.body.attempt, 'an order left the swarm before its lease was durable');
+  }
+
+  #watch(): HostWatcher {
+    const { faults, random, timeline, findings } = this;
+    return {
+      commitMs: () => random.between(0, 6),
+      commit: () =>
+        faults.strikes('commit-not-durable') ? 'lost' : faults.strikes('crash-after-commit') ? 'crash' : 'durable',
+      plant: this.plant,
+      alarm: () => ({
+        lateMs: faults.strikes('alarm-late') ? random.between(1_000, 300_000) : random.between(0, 20),
+        rings: faults.strikes('alarm-twice') ? 2 : 1,
+      }),
+      alarmFails: () =>
+        faults.strikes('alarm-fails') ? (faults.tempts('alarm-lost') ? 'always' : 'once') : 'no',
+      crashesAt: () => faults.strikes('crash-before-commit'),
+      alarmLost: () => faults.count('alarm-lost'),
+      durable: (host) => {
+        const realm = this.#realmOf(host);
+        if (realm?.swarm !== host) return;
+        const { model } = realm;
+        // The columns of the journal.
+        const lines = host.database.exec(
+          'SELECT * FROM journal WHERE seq > ? ORDER BY seq',
+          model.head().seq,
+        ) as JournalLine[];
+        model.take(lines);
+        // Nobody has touched its clock: then its time is the time.
+        if (realm.isClockRight && (lines.at(-1)?.at ?? 0) > timeline.now())
+          findings.add('journal', `${model.origin} clock`, 'an event is of a time that has not come');
+      },
+      crashed: () => {},
+      defect: (host, cause) =>
+        this.findings.add('server', host.kind, cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)),
+    };
+  }
+}
