@@ -7,7 +7,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 process.env.WRANGLER_LOG ??= 'error';
 
 /** Folders whose tests do not run in plain Node, or not with `npm test`. */
-const ELSEWHERE = ['test/workers/**', 'test/conformance/**', 'test/simulation/**', 'test/console/**'];
+const ELSEWHERE = ['test/workers/**', 'test/conformance/**', 'test/console/**'];
 const exclude = [...configDefaults.exclude, '**/.starling/**'];
 
 export default defineConfig({

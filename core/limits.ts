@@ -65,6 +65,8 @@ export const waitSecondsMax = 30;
 export const followersMax = 200;
 /** Events that one read of the journal may bring. */
 export const journalPageMax = 1_000;
+/** Text of one page of events, of a list or of a difference: what crosses between objects is limited to 32 MiB. */
+export const answerCharsMax = 4 * 1024 * 1024;
 
 /** While the journal grows a checkpoint is signed after so long, or after so many events if that is sooner. */
 export const checkpointMs = 60 * 60_000;
@@ -89,6 +91,8 @@ export const choreRetryMsMax = 60 * 60_000;
 export const choreTriesMax = 5;
 /** A snapshot is taken after so many events: the past is never further than this from one. */
 export const snapshotEvents = 8_192;
+/** Or after so much text of events, if that is sooner: what is folded behind a snapshot fits an object's memory. */
+export const snapshotCharsMax = 8 * 1024 * 1024;
 /** Events of one archive segment: a whole number of the Merkle tree's cached subtrees, and bounds what reading one needs. */
 export const segmentEvents = 8_192;
 /** Events that stay in the object at least: what webhooks, proofs and followers ask for is nearly always among them. */
@@ -105,6 +109,8 @@ export const segmentCacheBytes = 12 * 1024 * 1024;
 export const objectBytesMax = 24 * 1024 * 1024;
 /** Events between the two moments of a difference. */
 export const diffEventsMax = 200_000;
+/** Their text: the rows that they touch are held twice. */
+export const diffCharsMax = 32 * 1024 * 1024;
 /** How long a tenant may have its history kept; without a setting, for ever. */
 export const retentionDaysMin = 1;
 export const retentionDaysMax = 3_650;
@@ -124,7 +130,7 @@ export const importAbandonedMs = 10 * 60_000;
 export const importsMax = 20;
 
 /** What happened waits so long to be exported as spans, so that many go in one request. */
-export const traceDelayMs = 2_000;
+export const traceDelayMs = 5_000;
 /** Spans of one request, and its bytes: collectors refuse larger ones. */
 export const traceBatchSpansMax = 512;
 export const traceBatchBytesMax = 1024 * 1024;
@@ -164,4 +170,5 @@ assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with 
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
 assert(eventBodyBytesMax * 2 < segmentBytesMax && segmentBytesMax * 2 < objectBytesMax, 'a segment is one object');
 assert(leaseMsMin < leaseMsDefault && leaseMsDefault < leaseMsMax, 'leases are ordered');
+assert(tallyEventsMax < hotEventsMin, 'events are counted before they go to the archive');
 assert(traceAttemptsMax < traceBatchSpansMax, 'a task and its attempts fit a request of spans');

@@ -33,7 +33,7 @@ const SECRET_FORMS = new RegExp(
     /(?:AKIA|ASIA)[0-9A-Z]{12,}/,
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/,
     /(?<=:\/\/)[^\s/@"']+(?=@)/,
-    /\b(?:bearer|basic)[ \t]+[^\s"',;]+/,
+    /(?<![A-Za-z])(?:bearer|basic)[ \t]+[^\s"',;]+/,
   ]
     .map(({ source }) => source)
     .join('|'),

@@ -7,14 +7,14 @@ import { chunkKey } from '../core/archive/keys.ts';
 import type { ObjectStore } from '../core/archive/port.ts';
 import type { Snapshot } from '../core/archive/state.ts';
 import { sha256 } from '../core/hash.ts';
+import type { LoadedChunk } from '../core/history/past.ts';
 import { type ChunkRef, rowsOf, STATE_VERSION, stateHashOf } from '../core/history/state-tree.ts';
 import { canonical } from '../core/json.ts';
 import { objectBytesMax } from '../core/limits.ts';
-import type { Kind, Rows } from '../core/swarm/state.ts';
 
 const gzipType = 'application/gzip';
-/** What an object may unpack to: a chunk of large rows, or the manifest of a very large state. */
-const unpackedBytesMax = 8 * objectBytesMax;
+/** What an object may unpack to: a chunk of large rows, or the manifest of a very large state. workerd takes no limit over 128 MiB. */
+const unpackedBytesMax = 4 * objectBytesMax;
 
 const manifestShape = z.strictObject({
   starling: z.literal('snapshot'),
@@ -42,11 +42,7 @@ export async function putChunk(tenant: string, hash: string, text: string, store
 }
 
 /** The rows of a chunk; null when it is missing or is not what its hash says. */
-export async function getChunk(
-  tenant: string,
-  hash: string,
-  store: ObjectStore,
-): Promise<{ readonly rows: ReadonlyMap<string, Rows[Kind]>; readonly chars: number } | null> {
+export async function getChunk(tenant: string, hash: string, store: ObjectStore): Promise<LoadedChunk | null> {
   const text = await getText(chunkKey(tenant, hash), store);
   return text !== null && sha256(text) === hash ? { rows: rowsOf(text), chars: text.length } : null;
 }

@@ -6,12 +6,11 @@ import type { Scope } from '../keys/scopes.ts';
 import type { MissionRequest } from '../missions/commands.ts';
 import type { Route } from '../routes/state.ts';
 import type { TaskRequest } from '../work/commands.ts';
-import type { ExecutorId } from '../work/state.ts';
-import type { Basis, Parent, WhatIf, WhatIfCounts } from './state.ts';
+import type { Basis, Parent, StandIn, WhatIf, WhatIfCounts } from './state.ts';
 
 /** Who is there to do it, by the record: nobody else is asked. */
 interface StoodIn {
-  readonly executors: readonly ExecutorId[];
+  readonly standIns: readonly StandIn[];
 }
 
 /** As it is asked for again: with as much time as it had, counted from now. */

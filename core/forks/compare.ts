@@ -41,6 +41,8 @@ export interface Side {
   readonly tasks: ReadonlyMap<string, TaskFigure>;
   readonly missions: ReadonlyMap<string, MissionFigure>;
   readonly accounts: ReadonlyMap<string, number>;
+  /** What had ended in the very millisecond in which the two parted: before that, if it is so in both. */
+  readonly ties: ReadonlySet<string>;
   /** There was more than is compared. */
   readonly truncated: boolean;
 }
@@ -115,10 +117,15 @@ export function sideMaker(partedAt: number): SideMaker {
     if (into.size < most || into.has(id)) into.set(id, value);
     else truncated = true;
   }
+  const ties = new Set<string>();
+  function isTie(id: string, updatedAt: number): boolean {
+    if (updatedAt === partedAt) ties.add(id);
+    return updatedAt === partedAt;
+  }
   return {
     account: ({ id, postedMicro }) => keep(accounts, comparedOthersMax, id, postedMicro),
     mission({ id, name, state, origin, tasks, updatedAt }) {
-      if (updatedAt <= partedAt && state !== 'running') return;
+      if (state !== 'running' && updatedAt <= partedAt && !isTie(id, updatedAt)) return;
       keep(missions, comparedOthersMax, rerunOf(origin) ?? id, { mission: id, name, state, tasks: tasks.length });
     },
     rerun(row) {
@@ -126,14 +133,14 @@ export function sideMaker(partedAt: number): SideMaker {
       else keep(tasks, comparedTasksMax, row.id, refusedFigure(row));
     },
     task(row) {
-      if (row.updatedAt <= partedAt && !isOpen(row)) return;
+      if (!isOpen(row) && row.updatedAt <= partedAt && !isTie(row.id, row.updatedAt)) return;
       const rerun = reruns.get(row.id) ?? null;
-      keep(tasks, comparedTasksMax, rerun?.id ?? row.id, figureOf(row, rerun));
+      keep(tasks, comparedTasksMax, rerun?.id ?? row.id, figureOf(row, rerun, partedAt));
     },
     truncate() {
       truncated = true;
     },
-    made: () => ({ tasks, missions, accounts, truncated }),
+    made: () => ({ tasks, missions, accounts, ties, truncated }),
   };
 }
 
@@ -142,8 +149,12 @@ function rerunOf(origin: string): string | null {
   return origin.startsWith('what-if/') ? origin.slice('what-if/'.length) : null;
 }
 
-function figureOf(task: Task, rerun: Rerun | null): TaskFigure {
-  const timeMs = task.attempts.reduce((sum, attempt) => sum + timeOf(attempt, task), 0);
+function figureOf(task: Task, rerun: Rerun | null, partedAt: number): TaskFigure {
+  const timeMs = task.attempts.reduce((sum, attempt) => {
+    // Given back by the fork: between the two there is nothing but the time until somebody forked.
+    const isGivenBack = attempt.state === 'cancelled' && attempt.startedAt <= partedAt;
+    return sum + (isGivenBack ? Math.max(0, partedAt - attempt.startedAt) : timeOf(attempt, task));
+  }, 0);
   return {
     task: task.id,
     operation: task.operation,
@@ -154,7 +165,7 @@ function figureOf(task: Task, rerun: Rerun | null): TaskFigure {
     timeMs: rerun?.timeMs ?? timeMs,
     wallMs: rerun !== null || isOpen(task) ? null : task.updatedAt - task.createdAt,
     basis: rerun?.basis ?? null,
-    refused: null,
+    refused: rerun?.refused ?? null,
   };
 }
 
@@ -179,17 +190,16 @@ export function compare(
   there: Side,
   page: { readonly limit: number; readonly cursor: string | null },
 ): Comparison {
-  const ids = [...new Set([...here.tasks.keys(), ...there.tasks.keys()])].sort().reverse();
+  const parted = (id: string): boolean => here.ties.has(id) && there.ties.has(id);
+  const ids = keysOf(here.tasks, there.tasks).filter((id) => !parted(id));
   const all = ids.map((id) => differenceOf(id, here.tasks.get(id) ?? null, there.tasks.get(id) ?? null));
   const { cursor, limit } = page;
   const from = cursor === null ? 0 : all.findIndex(({ id }) => id < cursor);
   const shown = from < 0 ? [] : all.slice(from, from + limit);
   const isMore = from >= 0 && from + limit < all.length;
-  const missions = keysOf(here.missions, there.missions).map((id) => ({
-    id,
-    here: here.missions.get(id) ?? null,
-    there: there.missions.get(id) ?? null,
-  }));
+  const missions = keysOf(here.missions, there.missions)
+    .filter((id) => !parted(id))
+    .map((id) => ({ id, here: here.missions.get(id) ?? null, there: there.missions.get(id) ?? null }));
   const accounts = keysOf(here.accounts, there.accounts)
     .map((id) => ({ id, ...compared(here.accounts.get(id) ?? 0, there.accounts.get(id) ?? 0) }))
     .filter(({ difference }) => difference !== 0);

@@ -2,8 +2,7 @@
 // are those of any swarm.
 
 import { archiveId } from '../archive/state.ts';
-import { post, resolve } from '../ledger/decide.ts';
-import { availableMicro, TENANT_ACCOUNT, TREASURY } from '../ledger/state.ts';
+import { resolve } from '../ledger/decide.ts';
 import { cycleMs } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
@@ -11,6 +10,7 @@ import type { Rejection } from '../swarm/rejections.ts';
 import { dispatch } from '../work/place.ts';
 import { liveAttempt, type Task } from '../work/state.ts';
 import type { ForkCommand } from './commands.ts';
+import { giveCredits } from './credits.ts';
 import { decideRerun } from './rerun.ts';
 import type { Fork } from './state.ts';
 
@@ -50,17 +50,8 @@ export function forkSwarm(draft: Draft, command: Named<'ForkSwarm'>): Result<str
   const snapshot = archiveId(base.seq);
   draft.emit({ type: 'snapshot.taken', subject: `snapshot/${snapshot}`, body: { snapshot, ...base } });
   draft.emit({ type: 'key.issued', subject: `key/${key}`, body: { key, name: 'key of the fork', scopes } });
-  const missing = supplyMicro - availableMicro(draft.row('account', TENANT_ACCOUNT));
-  if (missing < 1) return ok(swarm);
-  // Test credits, as much as a cycle brings: they are nobody's, so what is spent here costs nothing elsewhere.
-  const posted = post(draft, {
-    transfer: draft.moment.ids.next('trf'),
-    debit: TREASURY,
-    credit: TENANT_ACCOUNT,
-    amountMicro: missing,
-    reference: `fork/${swarm}`,
-  });
-  return posted.ok ? ok(swarm) : posted;
+  giveCredits(draft, swarm, supplyMicro);
+  return ok(swarm);
 }
 
 /** A device of the parent is not connected here, whatever it was there. */

@@ -4,14 +4,16 @@
 import { startMission } from '../missions/decide.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Candidate } from '../routes/rank.ts';
-import { routeId } from '../routes/state.ts';
+import { type Route, routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
+import { PRIVACY_CLASSES } from '../wire/terms.ts';
 import { cancelTask, requestTask } from '../work/decide.ts';
 import { place } from '../work/place.ts';
 import { isOpen } from '../work/state.ts';
 import type { ForkCommand } from './commands.ts';
-import type { Fork, WhatIf } from './state.ts';
+import { giveCredits } from './credits.ts';
+import type { Fork, StandIn, WhatIf } from './state.ts';
 
 type RerunCommand = Exclude<ForkCommand, { readonly type: 'ForkSwarm' | 'SettleFork' | 'SetEffects' | 'WakeExecutor' }>;
 type Named<T extends RerunCommand['type']> = Extract<RerunCommand, { readonly type: T }>;
@@ -19,30 +21,34 @@ type Named<T extends RerunCommand['type']> = Extract<RerunCommand, { readonly ty
 export function decideRerun(draft: Draft, fork: Fork, command: RerunCommand): Result<string, Rejection> {
   if (command.type === 'BeginWhatIf') return begin(draft, fork, command);
   if (fork.whatIf === null || fork.whatIf.ended !== null) return err({ code: 'what_if_done' });
+  const { id, supplyMicro } = draft.swarm();
   switch (command.type) {
     case 'AdoptRoutes':
       adopt(draft, command, fork.whatIf);
-      return ok(draft.swarm().id);
+      return ok(id);
     case 'RerunTask': {
+      // What a task may cost is its own limit; what the swarm had left then is not run again.
+      giveCredits(draft, id, supplyMicro);
       const request = { ...command.request, deadline: draft.moment.at + command.withinMs };
-      return requestTask(standIn(draft, command.executors), request, `what-if/${command.of}`);
+      return requestTask(standIn(draft, command.standIns, false), request, `what-if/${command.of}`);
     }
     case 'RerunMission': {
+      giveCredits(draft, id, supplyMicro);
       const request = { ...command.request, deadline: draft.moment.at + command.withinMs };
-      return startMission(standIn(draft, command.executors), request, `what-if/${command.of}`);
+      return startMission(standIn(draft, command.standIns, false), request, `what-if/${command.of}`);
     }
     case 'PlaceRerun': {
       const task = draft.row('task', command.task);
-      if (task?.state === 'queued') place(standIn(draft, command.executors), task);
+      if (task?.state !== 'queued') return ok(command.task);
+      giveCredits(draft, id, supplyMicro);
+      place(standIn(draft, command.standIns, true), task);
       return ok(command.task);
     }
     case 'NoteRerun':
       return note(draft, command);
-    case 'EndWhatIf': {
-      const { id } = draft.swarm();
+    case 'EndWhatIf':
       draft.emit({ type: 'what_if.ended', subject: `swarm/${id}`, body: command.counts });
       return ok(id);
-    }
   }
 }
 
@@ -90,19 +96,33 @@ function note(draft: Draft, { type: _, ...body }: Named<'NoteRerun'>): Result<st
   return ok(body.of);
 }
 
-/** The draft as it would be with these executors there and free, and no other. */
-function standIn(draft: Draft, executors: readonly string[]): Draft {
+/** The draft as it would be with these executors there, and no other. @param free whether they may be given work now */
+function standIn(draft: Draft, standIns: readonly StandIn[], free: boolean): Draft {
   return {
     ...draft,
     candidates(operation) {
       const known = new Map<string, Candidate>();
       for (const { route } of draft.candidates(operation))
         known.set(route.id, { route, connected: false, free: false });
-      for (const executor of executors) {
+      for (const { executor, before } of standIns) {
         const route = draft.row('route', routeId(operation, executor));
-        if (route?.active) known.set(route.id, { route, connected: true, free: true });
+        const offered = route && (before === null ? route : asBefore(route, before));
+        if (offered?.active) known.set(offered.id, { route: offered, connected: true, free });
       }
       return [...known.values()];
     },
+  };
+}
+
+/** A route that did a task is one that could. */
+function asBefore(route: Route, { priceMicro, require }: NonNullable<StandIn['before']>): Route {
+  const { privacy, capability } = require;
+  const isPrivate = privacy === undefined || PRIVACY_CLASSES.indexOf(route.privacy) >= PRIVACY_CLASSES.indexOf(privacy);
+  return {
+    ...route,
+    active: true,
+    priceMicro,
+    privacy: isPrivate ? route.privacy : privacy,
+    capabilities: capability === undefined ? route.capabilities : [...route.capabilities, capability],
   };
 }

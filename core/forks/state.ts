@@ -2,7 +2,7 @@
 // stands on its own row; nothing of it stands in its parent [P9].
 
 import type { SwarmId, TaskId } from '../ids.ts';
-import type { Requirements } from '../work/state.ts';
+import type { ExecutorId, Requirements } from '../work/state.ts';
 
 /** The moment that a fork has begun with. */
 export interface Parent {
@@ -56,6 +56,13 @@ export interface WhatIfCounts {
   readonly skipped: number;
   /** More tasks were requested than `limit`. */
   readonly truncated: boolean;
+}
+
+/** Somebody who is there to do a task, because the record says so. */
+export interface StandIn {
+  readonly executor: ExecutorId;
+  /** The route as it was when the record was made: it did the task then. Null: as it is in the fork. */
+  readonly before: { readonly priceMicro: number; readonly require: Requirements } | null;
 }
 
 /** `recorded`: every attempt went over a route that it went over then. `estimated`: one did not. */

@@ -8,7 +8,7 @@ import type { Measured } from '../routes/state.ts';
 import type { Report, TaskRequest } from '../work/commands.ts';
 import type { Attempt, ExecutorId, Task } from '../work/state.ts';
 import type { Timeless } from './commands.ts';
-import type { Basis, Overrides } from './state.ts';
+import type { Basis, Overrides, StandIn } from './state.ts';
 
 /** The latency that is assumed of a route that was never measured. */
 const latencyMsAssumed = 1_000;
@@ -31,21 +31,28 @@ export function isTouched(record: Task, { routes, require, maxCreditsMicro }: Ov
  * Who is there for the attempt `n` of a task, from 1.
  * @param present who was there at all while the record was made
  */
-export function executorsFor(
+export function standInsFor(
   record: Task,
   n: number,
   overrides: Overrides,
   present: readonly ExecutorId[],
-): readonly ExecutorId[] {
+): readonly StandIn[] {
+  const known = new Map(record.attempts.map((attempt) => [attempt.executor, beforeOf(record, attempt, overrides)]));
   if (!isTouched(record, overrides)) {
-    const then = record.attempts[n - 1] ?? record.attempts.at(-1);
-    return then ? [then.executor] : [];
+    const attempt = record.attempts[n - 1];
+    return attempt ? [{ executor: attempt.executor, before: beforeOf(record, attempt, overrides) }] : [];
   }
   const wanted = overrides.routes.flatMap(({ route, active }) =>
     active !== false && route.startsWith(`${record.operation}@`) ? [executorOf(route)] : [],
   );
-  const then = record.attempts.map(({ executor }) => executor);
-  return [...new Set([...present, ...then, ...wanted])].sort();
+  return [...new Set([...present, ...known.keys(), ...wanted])]
+    .sort()
+    .map((executor) => ({ executor, before: known.get(executor) ?? null }));
+}
+
+/** A route stands in as it was, unless it is wanted otherwise. */
+function beforeOf({ require }: Task, { route, priceMicro }: Attempt, { routes }: Overrides): StandIn['before'] {
+  return routes.some((override) => override.route === route) ? null : { priceMicro, require };
 }
 
 function executorOf(route: string): ExecutorId {
@@ -85,47 +92,56 @@ export function missionRequestOf(
 }
 
 export interface Outcome {
-  readonly report: Extract<Report, { readonly type: `attempt.${'succeeded' | 'failed' | 'declined'}` }>;
+  readonly report: Extract<Report, { readonly type: 'attempt.succeeded' | 'attempt.failed' }>;
   readonly basis: Basis;
   readonly timeMs: number;
+  /** When it would have ended in the record: what goes on side by side ends in this order. */
+  readonly endsAt: number;
+  /** It did not end by itself: it was cut off when its mission ended, and will be. */
+  readonly isCut: boolean;
 }
 
 /**
  * How an attempt ends that stands in for an executor's.
- * @param nth how often this task has gone over this route here, this time among them
- * @param measured what is known of the route
+ * @param again the task as it is here; its last attempt is the one
  */
-export function outcomeOf(record: Task, route: string, nth: number, measured: Measured): Outcome {
+export function outcomeOf(record: Task, again: Task, measured: Measured): Outcome {
+  const { route, n } = again.attempts.at(-1) ?? { route: '', n: 1 };
   const over = record.attempts.filter((attempt) => attempt.route === route);
-  const then = over[nth - 1] ?? over.at(-1);
+  const nth = again.attempts.filter((attempt) => attempt.route === route).length;
+  const same = record.attempts[n - 1];
+  const then = same?.route === route ? same : (over[nth - 1] ?? over.at(-1));
   if (then) {
     const timeMs = timeOf(then, record);
-    return { report: reportOf(then, record, timeMs), basis: 'recorded', timeMs };
+    const isCut = then.state === 'cancelled' && record.state === 'cancelled';
+    return {
+      report: reportOf(then, record, timeMs),
+      basis: 'recorded',
+      timeMs,
+      endsAt: then.startedAt + timeMs,
+      isCut,
+    };
   }
   const timeMs = Math.round(measured.latencyMs ?? latencyMsAssumed);
+  const begun = record.attempts[n - 1]?.startedAt ?? record.createdAt;
   const report =
     record.state === 'succeeded'
       ? ({ type: 'attempt.succeeded', result: record.result, durationMs: timeMs } as const)
       : ({ type: 'attempt.failed', error: { ...failureOf(record), retryable: false }, durationMs: timeMs } as const);
-  return { report, basis: 'estimated', timeMs };
+  // Nobody ever tried it: how it would have ended, nothing says.
+  const isCut = record.attempts.length === 0;
+  return { report, basis: 'estimated', timeMs, endsAt: begun + timeMs, isCut };
 }
 
+/** Where another attempt followed, or would have, the task is queued again. */
 function reportOf(then: Attempt, record: Task, durationMs: number): Outcome['report'] {
-  const error = then.error ?? failureOf(record);
-  switch (then.state) {
-    case 'succeeded':
-      return { type: 'attempt.succeeded', result: record.result, durationMs };
-    case 'declined':
-      return { type: 'attempt.declined', code: error.code, message: error.message };
-    case 'failed':
-      return { type: 'attempt.failed', error, durationMs };
-    default: {
-      // It was lost, or given back: another one follows, as it did.
-      const lost = { code: 'executor_lost', message: 'The executor did not answer in time.', retryable: true };
-      return { type: 'attempt.failed', error: lost, durationMs };
-    }
-  }
+  if (then.state === 'succeeded') return { type: 'attempt.succeeded', result: record.result, durationMs };
+  const error = then.error ?? (then.state === 'lost' ? LOST : failureOf(record));
+  const retryable = then.n < record.attempts.length || (then.state !== 'cancelled' && record.state !== 'failed');
+  return { type: 'attempt.failed', error: { ...error, retryable }, durationMs };
 }
+
+const LOST = { code: 'executor_lost', message: 'The executor did not answer in time.' };
 
 function failureOf({ error }: Task) {
   return error ?? { code: 'unknown', message: 'The record does not say why.', retryable: false };

@@ -3,7 +3,8 @@
 
 import type { StoredEvent } from '../journal/event.ts';
 import { canonical, type Json, type JsonObject } from '../json.ts';
-import { type Shown, show } from '../swarm/answer.ts';
+import { diffCharsMax } from '../limits.ts';
+import { countWithin, type Shown, show } from '../swarm/answer.ts';
 import type { Read } from '../swarm/read.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
 import { accountView } from '../swarm/views.ts';
@@ -36,6 +37,8 @@ const SHOWN: Readonly<Record<Kind, Shown | null>> = {
 export interface Difference {
   /** Called with each page of events before the past folds them. */
   see(events: readonly StoredEvent[], past: Past): void;
+  /** How many events of those that were seen can be shown, when their text is too much for all of them; else null. */
+  most(): number | null;
   /** At the later moment: what has changed, the rows of one page of it. */
   show(
     moments: { readonly from: PastMoment; readonly to: PastMoment },
@@ -48,6 +51,8 @@ export function openDifference(): Difference {
   const before: RowsBefore = new Map();
   const types = new Map<string, number>();
   let events = 0;
+  let chars = 0;
+  let most: number | null = null;
   let settledMicro = 0;
   let seenTo = 0;
   return {
@@ -57,15 +62,20 @@ export function openDifference(): Difference {
       for (const { seq, type, body } of page) {
         if (seq <= seenTo) continue;
         seenTo = seq;
+        chars += body.length;
+        if (chars > diffCharsMax) most ??= events;
         events++;
         types.set(type, (types.get(type) ?? 0) + 1);
         if (type === 'transfer.settled') settledMicro += (JSON.parse(body) as { amountMicro: number }).amountMicro; // as it was written
       }
     },
+    most: () => most,
     show({ from, to }, { limit, cursor }, past) {
       const changed = [...before.keys()].filter((key) => isChanged(key, before, past)).sort();
       const start = cursor === null ? 0 : changed.findIndex((key) => key > cursor);
-      const keys = start < 0 ? [] : changed.slice(start, start + limit);
+      const wanted = start < 0 ? [] : changed.slice(start, start + limit);
+      const all = wanted.map((key) => changeOf(key, before, past));
+      const data = all.slice(0, countWithin(all));
       return {
         from: momentView(from),
         to: momentView(to),
@@ -73,8 +83,8 @@ export function openDifference(): Difference {
         cost: { settledMicro },
         balances: balancesOf(before, past),
         rows: changed.length,
-        data: keys.map((key) => changeOf(key, before, past)),
-        nextCursor: start >= 0 && start + limit < changed.length ? (keys.at(-1) ?? null) : null,
+        data,
+        nextCursor: start >= 0 && start + data.length < changed.length ? (wanted[data.length - 1] ?? null) : null,
       };
     },
   };

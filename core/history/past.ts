@@ -4,13 +4,14 @@
 import { assert, Defect } from '../assert.ts';
 import type { StoredEvent } from '../journal/event.ts';
 import { canonical } from '../json.ts';
+import { answerCharsMax } from '../limits.ts';
 import { operationsShownMax, type RowSource, type Wanted } from '../swarm/answer.ts';
 import type { SwarmEvent } from '../swarm/events.ts';
 import { touches } from '../swarm/evolve.ts';
 import { candidatesMax, type Read } from '../swarm/read.ts';
 import { type RowMap, replay } from '../swarm/replay.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
-import { type ChunkRef, carryOn, chunkAt, type Entry, type KeyRange, kindOf } from './state-tree.ts';
+import { type ChunkRange, type ChunkRef, chunkAt, type Entry, type KeyRange, kindOf, rangesOf } from './state-tree.ts';
 
 /** Thrown by a question whose answer stands in a chunk that is not loaded: load it, and ask again. */
 export class ChunkNeeded extends Error {
@@ -22,8 +23,16 @@ export class ChunkNeeded extends Error {
   }
 }
 
+/** A chunk's rows, and how much text they are. */
+export interface LoadedChunk {
+  readonly rows: ReadonlyMap<string, Rows[Kind]>;
+  readonly chars: number;
+}
+
 /** Rows that one page looks at: then it ends early, and its cursor says where to go on. */
 const rowsPerPageMax = 5_000;
+/** Text of chunks that one page looks at: more than an answer has room for, and less than is kept loaded. */
+const charsPerPageMax = 2 * answerCharsMax;
 
 export interface Past extends RowSource {
   /** Chunks that are to be loaded before these events can be folded. */
@@ -33,25 +42,26 @@ export interface Past extends RowSource {
   row<K extends Kind>(kind: K, id: string): Rows[K] | null;
   /** Rows of a range in key order. */
   entries(range: KeyRange): Iterable<Entry>;
-  /** The chunks of this moment's whole state: its hash is over them (`stateHashOf`). */
-  tree(): readonly ChunkRef[];
+  /** The chunks that it was opened with, and the ranges of them that events have changed since. */
+  readonly refs: readonly ChunkRef[];
+  changedRanges(): Iterable<ChunkRange>;
 }
 
 /**
  * Opens the moment of a snapshot; without one (`refs` empty) the moment before the first event.
  * @param loaded the rows of a chunk by its hash, or null while it is not loaded
  */
-export function openPast(
-  refs: readonly ChunkRef[],
-  loaded: (hash: string) => ReadonlyMap<string, Rows[Kind]> | null,
-): Past {
+export function openPast(refs: readonly ChunkRef[], loaded: (hash: string) => LoadedChunk | null): Past {
   const rows: RowMap = new Map();
   let touchedKeys: readonly string[] | null = [];
+  /** Text of the chunks that were looked into. */
+  let looked = 0;
 
   function chunk(ref: ChunkRef): ReadonlyMap<string, Rows[Kind]> {
     const found = loaded(ref.hash);
     if (found === null) throw new ChunkNeeded(ref.hash);
-    return found;
+    looked += found.chars;
+    return found.rows;
   }
   /** The chunk that a key would stand in. */
   function refOf(key: string): ChunkRef | null {
@@ -93,8 +103,12 @@ export function openPast(
     },
     row,
     entries: (range) => forwards(range, layers),
-    tree: () => carryOn(refs, touched(), { entries: (range) => forwards(range, layers), add: () => {} }),
-    page: (wanted) => pageOf(wanted, backwards(wanted, layers)),
+    refs,
+    changedRanges: () => rangesOf(refs, touched()),
+    page(wanted) {
+      const before = looked;
+      return pageOf(wanted, backwards(wanted, layers), () => looked - before > charsPerPageMax);
+    },
     operations: () => [...new Set(routes().map(({ operation }) => operation))].sort().slice(0, operationsShownMax),
     read: pastRead(row, (operation) =>
       routes()
@@ -153,8 +167,9 @@ function* backwards(
 function* forwards({ kind, from, until }: KeyRange, { refs, chunk, rows, touched }: Layers): Generator<Entry> {
   const start = from ?? `${kind}/`;
   const isWithin = (key: string): boolean => kindOf(key) === kind && key >= start && (until === null || key < until);
-  const mine = touched().filter(isWithin);
-  let i = 0;
+  const mine = touched();
+  const end = until === null ? mine.length : indexFrom(mine, until);
+  let i = indexFrom(mine, start);
   for (let c = Math.max(0, chunkAt(refs, start)); c < refs.length; c++) {
     const ref = refs[c];
     if (ref === undefined || (until !== null && ref.first >= until)) break;
@@ -164,11 +179,23 @@ function* forwards({ kind, from, until }: KeyRange, { refs, chunk, rows, touched
     }
     for (const [key, row] of chunk(ref)) {
       if (!isWithin(key) || rows.has(key)) continue;
-      while (i < mine.length && (mine[i] ?? '') < key) yield touchedEntry(mine[i++] ?? '', rows);
+      while (i < end && (mine[i] ?? '') < key) yield touchedEntry(mine[i++] ?? '', rows);
       yield [key, canonical(row)];
     }
   }
-  while (i < mine.length) yield touchedEntry(mine[i++] ?? '', rows);
+  while (i < end && isWithin(mine[i] ?? '')) yield touchedEntry(mine[i++] ?? '', rows);
+}
+
+/** Index of the first of these keys, which are sorted, that is not before `key`. */
+function indexFrom(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function touchedEntry(key: string, rows: RowMap): Entry {
@@ -184,15 +211,20 @@ function touchedRow(key: string, rows: RowMap): readonly [string, Rows[Kind]] {
 function pageOf(
   { kind, where, limit }: Wanted,
   rows: Iterable<readonly [string, Rows[Kind]]>,
+  isEnough: () => boolean,
 ): { readonly rows: readonly Rows[Kind][]; readonly nextCursor: string | null } {
   const found: Rows[Kind][] = [];
+  /** Of the last one found; of the last one looked at, where the page ends early. */
   let last: string | null = null;
   let looked = 0;
   for (const [key, row] of rows) {
-    if (found.length === limit || looked === rowsPerPageMax) return { rows: found, nextCursor: last };
-    looked++;
-    if (fits(kind, row, where)) found.push(row);
-    last = key.slice(kind.length + 1);
+    const id = key.slice(kind.length + 1);
+    const isFit = fits(kind, row, where);
+    // There is a next page when there is one more that fits: so the tables say it, too.
+    if (found.length === limit && isFit) return { rows: found, nextCursor: last };
+    if (found.length < limit) last = id;
+    if (isFit) found.push(row);
+    if (++looked === rowsPerPageMax || isEnough()) return { rows: found, nextCursor: last };
   }
   return { rows: found, nextCursor: null };
 }

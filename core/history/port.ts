@@ -30,7 +30,7 @@ export interface Outline {
 export interface HistoryPort {
   /** @param actor whose key must be in force now; null when the platform itself asks */
   outline(actor: Actor | null, at: At, before: number | null): Promise<Result<Outline, Rejection>>;
-  /** Events that are still in the object, from `from` on, at most `limit` (1–`journalPageMax`). */
+  /** Events that are still in the object, from `from` on, at most `limit` (1–`journalPageMax`); fewer where they are large. */
   hotEvents(from: number, limit: number): Promise<readonly StoredEvent[]>;
 }
 

@@ -39,21 +39,45 @@ export function stateHashOf(refs: Iterable<ChunkRef>): string {
 
 /** Every chunk of these rows, which are in key order. */
 export function* chunksOf(entries: Iterable<Entry>): Generator<Chunk> {
+  const chunker = createChunker();
+  for (const entry of entries) {
+    const chunk = chunker.take(entry);
+    if (chunk !== null) yield chunk;
+  }
+  const last = chunker.end();
+  if (last !== null) yield last;
+}
+
+/** Makes chunks of entries that come one by one, in key order. */
+export interface Chunker {
+  /** Takes the next entry; answers with the chunk that it ends, if it ends one. */
+  take(entry: Entry): Chunk | null;
+  /** The last chunk; null when there was no entry. */
+  end(): Chunk | null;
+}
+
+export function createChunker(): Chunker {
   let lines: string[] = [];
   let first = '';
   let chars = 0;
-  for (const [key, text] of entries) {
-    if (lines.length > 0 && (begins(key) || kindOf(key) !== kindOf(first) || chars > chunkCharsMax)) {
-      yield chunkOf(first, lines);
-      lines = [];
-      chars = 0;
-    }
-    if (lines.length === 0) first = key;
-    const line = `[${JSON.stringify(key)},${text}]\n`;
-    lines.push(line);
-    chars += line.length;
+  function end(): Chunk | null {
+    const chunk = lines.length === 0 ? null : chunkOf(first, lines);
+    lines = [];
+    chars = 0;
+    return chunk;
   }
-  if (lines.length > 0) yield chunkOf(first, lines);
+  return {
+    take([key, text]) {
+      const isNext = lines.length > 0 && (begins(key) || kindOf(key) !== kindOf(first) || chars > chunkCharsMax);
+      const chunk = isNext ? end() : null;
+      if (lines.length === 0) first = key;
+      const line = `[${JSON.stringify(key)},${text}]\n`;
+      lines.push(line);
+      chars += line.length;
+      return chunk;
+    },
+    end,
+  };
 }
 
 function chunkOf(first: string, lines: readonly string[]): Chunk {
@@ -94,13 +118,9 @@ export interface CarryDeps {
 export function carryOn(refs: readonly ChunkRef[], changed: Iterable<string>, deps: CarryDeps): readonly ChunkRef[] {
   const known = new Set(refs.map(({ hash }) => hash));
   const next: ChunkRef[] = [];
-  const keys = [...new Set(changed)].sort();
   let at = 0;
-  let i = 0;
-  while (i < keys.length) {
-    const key = keys[i] ?? '';
-    // Chunks wholly before the range of this key stay as they are.
-    const range = rangeOf(refs, key);
+  for (const range of rangesOf(refs, changed)) {
+    // Chunks wholly before the range stay as they are.
     while (at < range.start) next.push(refs[at++] as ChunkRef); // below refs.length, as range.start is
     for (const chunk of chunksOf(deps.entries(range))) {
       const { text: _, ...ref } = chunk;
@@ -109,13 +129,22 @@ export function carryOn(refs: readonly ChunkRef[], changed: Iterable<string>, de
       known.add(chunk.hash);
     }
     at = range.end;
-    i++;
-    while (i < keys.length && isWithin(keys[i] ?? '', range)) i++;
   }
   return [...next, ...refs.slice(at)];
 }
 
-interface ChunkRange extends KeyRange {
+/** The ranges of a tree that are chunked anew when rows of these keys have changed, in order. */
+export function* rangesOf(refs: readonly ChunkRef[], changed: Iterable<string>): Generator<ChunkRange> {
+  const keys = [...new Set(changed)].sort();
+  for (let i = 0; i < keys.length; ) {
+    const range = rangeOf(refs, keys[i] ?? '');
+    yield range;
+    i++;
+    while (i < keys.length && isWithin(keys[i] ?? '', range)) i++;
+  }
+}
+
+export interface ChunkRange extends KeyRange {
   /** Indexes of the chunks that the range replaces: `[start, end)`. */
   readonly start: number;
   readonly end: number;

@@ -3,10 +3,10 @@
 
 import type { SignedCheckpoint } from '../journal/checkpoint.ts';
 import { hashHolds } from '../journal/cloud-event.ts';
-import { GENESIS, type StoredEvent } from '../journal/event.ts';
+import { EVENT_VERSION, GENESIS, type StoredEvent } from '../journal/event.ts';
 import { readEventLine } from '../journal/export-lines.ts';
 import { err, ok, type Result } from '../result.ts';
-import { refuseEventType } from '../swarm/event-versions.ts';
+import { isEventType } from '../swarm/evolve.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 
 /** Where an export stops holding: the first bad seq, null for the export as a whole. */
@@ -52,10 +52,19 @@ function refuse(checkpoint: SignedCheckpoint, before: Taken, event: StoredEvent)
   if (!hashHolds(origin, event)) return 'its hash is not that of its content';
   if (event.at < before.at) return 'it happened before the event before it';
   if (!isStorable(event)) return 'it holds text that is not well formed';
-  const unknown = refuseEventType(event.type, event.version);
+  const unknown = refuseType(event);
   if (unknown !== null) return unknown;
   return event.seq === 1 ? refuseFirst(checkpoint, event) : refuseLater(event);
 }
+
+/** Later code writes what this one cannot read: it is refused by name, never guessed at. */
+function refuseType({ type, version }: StoredEvent): string | null {
+  if (!isEventType(type)) return `events of type ${type.slice(0, typeCharsShown)} are not known here`;
+  // A shape that was changed has a version of its own; there is none yet.
+  if (version === EVENT_VERSION) return null;
+  return `${type} is known here in version ${EVENT_VERSION}, not in version ${version}`;
+}
+const typeCharsShown = 100;
 
 /** Half a surrogate pair, or a character of nothing, would not be stored as it was hashed. */
 function isStorable({ type, subject, actor, command, trace, body }: StoredEvent): boolean {

@@ -42,15 +42,15 @@ function one(
   return { name, type, help, labels: [], read, ...(unit === undefined ? {} : { unit }) };
 }
 
-/** A counter of events of several types, by a label that says which. */
-function ended(name: string, help: string, types: Readonly<Record<string, string>>): Family {
+/** A counter of what has ended: of the events `<kind>.<outcome>`, by the outcome. */
+function ended(name: string, help: string, kind: string, outcomes: readonly string[]): Family {
   return {
     name,
     type: 'counter',
     help,
     labels: ['outcome'],
     read: ({ events }) =>
-      Object.entries(types).map(([outcome, type]) => ({ labels: { outcome }, value: events[type] ?? 0 })),
+      outcomes.map((outcome) => ({ labels: { outcome }, value: events[`${kind}.${outcome}`] ?? 0 })),
   };
 }
 
@@ -67,31 +67,31 @@ const work: readonly Family[] = [
     labels: ['state'],
     read: ({ tasksOpen }) => OPEN_TASK_STATES.map((state) => ({ labels: { state }, value: tasksOpen[state] ?? 0 })),
   },
-  ended('starling_tasks_ended', 'Tasks that have ended, by outcome.', {
-    succeeded: 'task.succeeded',
-    failed: 'task.failed',
-    cancelled: 'task.cancelled',
-    expired: 'task.expired',
-  }),
+  ended('starling_tasks_ended', 'Tasks that have ended, by outcome.', 'task', [
+    'succeeded',
+    'failed',
+    'cancelled',
+    'expired',
+  ]),
   one(
     'starling_attempts_leased',
     'counter',
     'Attempts that an executor was given.',
     ({ events }) => events['task.leased'] ?? 0,
   ),
-  ended('starling_attempts_ended', 'Attempts that have ended, by outcome.', {
-    succeeded: 'attempt.succeeded',
-    failed: 'attempt.failed',
-    declined: 'attempt.declined',
-    lost: 'attempt.lost',
-    cancelled: 'attempt.cancelled',
-  }),
+  ended('starling_attempts_ended', 'Attempts that have ended, by outcome.', 'attempt', [
+    'succeeded',
+    'failed',
+    'declined',
+    'lost',
+    'cancelled',
+  ]),
   one('starling_missions_open', 'gauge', 'Missions under way.', ({ missionsOpen }) => missionsOpen),
-  ended('starling_missions_ended', 'Missions that have ended, by outcome.', {
-    succeeded: 'mission.succeeded',
-    failed: 'mission.failed',
-    cancelled: 'mission.cancelled',
-  }),
+  ended('starling_missions_ended', 'Missions that have ended, by outcome.', 'mission', [
+    'succeeded',
+    'failed',
+    'cancelled',
+  ]),
 ];
 
 const ledger: readonly Family[] = [
@@ -126,10 +126,10 @@ const outside: readonly Family[] = [
     ({ devicesEnrolled }) => devicesEnrolled,
   ),
   one('starling_devices_connected', 'gauge', 'Devices that are connected.', ({ devicesConnected }) => devicesConnected),
-  ended('starling_deliveries_ended', 'Deliveries of webhooks that have ended, by outcome.', {
-    delivered: 'delivery.succeeded',
-    ended: 'delivery.ended',
-  }),
+  ended('starling_deliveries_ended', 'Deliveries of webhooks that have ended, by outcome.', 'delivery', [
+    'succeeded',
+    'ended',
+  ]),
   one(
     'starling_delivery_failures',
     'counter',

@@ -4,7 +4,7 @@
 import { segmentView, snapshotView } from '../archive/view.ts';
 import type { Moment } from '../envelope.ts';
 import type { Json } from '../json.ts';
-import { listLimitMax } from '../limits.ts';
+import { answerCharsMax, listLimitMax } from '../limits.ts';
 import { missionView } from '../missions/view.ts';
 import { err, ok, type Result } from '../result.ts';
 import { taskView } from '../work/view.ts';
@@ -25,9 +25,9 @@ import {
 } from './views.ts';
 
 /** Kinds of rows that are shown by id. */
-type Single = 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer';
+type Single = 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer' | 'segment';
 /** Kinds of rows that are shown. */
-export type Shown = Single | 'account' | 'delivery' | 'segment' | 'snapshot';
+export type Shown = Single | 'account' | 'delivery' | 'snapshot';
 
 const LISTS = {
   tasks: 'task',
@@ -79,6 +79,7 @@ export function answerRows(query: RowQuery, source: RowSource, moment: Moment): 
     case 'trigger':
     case 'webhook':
     case 'transfer':
+    case 'segment':
       return showOne(query.type, query.id, source.read);
     case 'operations':
       return ok(operations(source, moment));
@@ -97,6 +98,7 @@ const NOT_FOUND: Readonly<Record<Single, RejectionCode>> = {
   trigger: 'trigger_not_found',
   webhook: 'webhook_not_found',
   transfer: 'transfer_not_found',
+  segment: 'segment_not_found',
 };
 
 function showOne(kind: Single, id: string, read: Read): Result<Json, Rejection> {
@@ -142,7 +144,22 @@ function list(
   const kind = LISTS[query.type];
   const limit = Math.min(query.limit, listLimitMax);
   const { rows, nextCursor } = page({ kind, where, cursor: query.cursor, limit });
-  return plain({ data: rows.map((row) => show(kind, row, read)), nextCursor } satisfies Listed);
+  const views = rows.map((row) => show(kind, row, read));
+  const count = countWithin(views);
+  const data = views.slice(0, count);
+  // What is listed has an id, and a page that ends early goes on behind its last one.
+  const last = rows[count - 1] as { readonly id: string } | undefined;
+  return plain({ data, nextCursor: count < views.length ? (last?.id ?? null) : nextCursor } satisfies Listed);
+}
+
+/** How many of these fit one answer: all of them, unless they are large; at least one [P15]. */
+export function countWithin(views: readonly Json[]): number {
+  let chars = 0;
+  const over = views.findIndex((view, i) => {
+    chars += JSON.stringify(view).length;
+    return i > 0 && chars > answerCharsMax;
+  });
+  return over === -1 ? views.length : over;
 }
 
 function operations(source: RowSource, moment: Moment): Json {

@@ -85,6 +85,7 @@ export const REJECTIONS = {
   moment_unreadable: { status: 422, title: 'This is not read at a moment of the past' },
   range_reversed: { status: 422, title: 'The first moment is behind the second' },
   range_too_large: { status: 422, title: 'There are too many events between the two' },
+  segment_not_found: { status: 404, title: 'There is no such segment' },
   archive_out_of_order: { status: 409, title: 'The archive does not go on from there' },
   retention_not_over: { status: 409, title: 'What is to go is still within its retention' },
   // The ledger.

@@ -34,7 +34,10 @@ export interface Page {
 }
 
 export type Query =
-  | { readonly type: 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer'; readonly id: string }
+  | {
+      readonly type: 'task' | 'mission' | 'device' | 'key' | 'trigger' | 'webhook' | 'transfer' | 'segment';
+      readonly id: string;
+    }
   | ({
       readonly type: 'tasks' | 'missions' | 'devices' | 'keys' | 'triggers' | 'webhooks' | 'transfers' | 'accounts' | 'segments' | 'snapshots';
       readonly state?: string | undefined;

@@ -14,21 +14,16 @@ export interface AttemptShown {
 type Show = (operation: string, attempt: Attempt) => AttemptShown;
 
 export const ATTEMPT_KINDS: Readonly<Record<ExecutorKind, Show>> = {
-  device: (operation, attempt) => ({
-    ...toolOf(operation),
-    attributes: { ...toolOf(operation).attributes, ...callOf(attempt), 'gen_ai.agent.id': attempt.executor },
-  }),
-  cloud: (operation, attempt) => ({
-    ...toolOf(operation),
-    attributes: { ...toolOf(operation).attributes, ...callOf(attempt) },
-  }),
+  device: (operation, attempt) => toolSpan(operation, attempt, attempt.executor),
+  cloud: (operation, attempt) => toolSpan(operation, attempt, null),
 };
 
 export function kindOf({ executor }: Pick<Attempt, 'executor'>): ExecutorKind {
   return executor === 'cloud' ? 'cloud' : 'device';
 }
 
-function toolOf(operation: string): AttemptShown {
+/** @param agent who executes it, where that is an agent */
+function toolSpan(operation: string, { id }: Attempt, agent: string | null): AttemptShown {
   return {
     name: `execute_tool ${operation}`,
     kind: 'internal',
@@ -36,10 +31,8 @@ function toolOf(operation: string): AttemptShown {
       'gen_ai.operation.name': 'execute_tool',
       'gen_ai.tool.name': operation,
       'gen_ai.tool.type': 'function',
+      'gen_ai.tool.call.id': id,
+      'gen_ai.agent.id': agent,
     },
   };
-}
-
-function callOf({ id }: Attempt): Attributes {
-  return { 'gen_ai.tool.call.id': id };
 }

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { retentionDaysMax, retentionDaysMin } from '../limits.ts';
+import { checkpoint } from './resources.ts';
 import { time } from './terms.ts';
 
 const seq = z.number().int();
@@ -42,6 +43,26 @@ export const snapshot = z.object({
   takenAt: time,
 });
 export type SnapshotView = z.infer<typeof snapshot>;
+
+/** The manifest as it lies beside the segments in object storage. */
+export const manifest = z.object({
+  starling: z.literal('archive'),
+  version: z.literal(1),
+  origin: z.string(),
+  segments: z.array(
+    segment.pick({
+      from: true,
+      to: true,
+      key: true,
+      sha256: true,
+      bytes: true,
+      previous: true,
+      head: true,
+      root: true,
+    }),
+  ),
+  checkpoint: checkpoint.meta({ description: 'Of the last event that is in the archive.' }),
+});
 
 /** POST /v1/archive/segments. */
 export const archiveNow = z.strictObject({

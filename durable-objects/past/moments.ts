@@ -9,6 +9,7 @@ import type { Actor } from '../../core/envelope.ts';
 import { ChunkNeeded, openPast, type Past } from '../../core/history/past.ts';
 import type { At, HistoryPort, Outline, PastMoment } from '../../core/history/port.ts';
 import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
+import { snapshotCharsMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { getManifest } from '../snapshot-files.ts';
@@ -17,7 +18,7 @@ import { type Chunks, createChunks, DamagedChunk } from './chunks.ts';
 export interface MomentDeps {
   readonly history: HistoryPort;
   readonly objects: ObjectStore;
-  /** Events `from`–`to` of the swarm that the outline is of, hot or archived, checked. */
+  /** Events `from`–`to` of the swarm that the outline is of, or the first of them, hot or archived, checked. */
   readEvents(from: number, to: number, outline: Outline): Promise<Result<readonly StoredEvent[], Rejection>>;
 }
 
@@ -44,14 +45,21 @@ export interface Moments {
 /** A past that was opened, and how far it has gone. */
 interface View {
   readonly past: Past;
-  readonly snapshotSeq: number;
+  /** What it was opened from; null: the first event. */
+  readonly snapshot: Snapshot | null;
   moment: PastMoment;
+  /** Text of the events that it has folded: what it holds in memory. */
+  chars: number;
 }
 
 /** Views kept: a person looks at few moments at once. */
 const viewsMax = 3;
+/** What they may hold together. */
+const viewsCharsMax = 2 * snapshotCharsMax;
 /** Events folded at once. */
 const pageEvents = 1_000;
+/** Events whose rows are loaded together. */
+const foldedAtOnce = 200;
 /** Snapshots passed over before a question is given up. */
 const fallbacksMax = 10;
 /** Chunks that one question may load. */
@@ -88,7 +96,8 @@ export function createMoments(deps: MomentDeps): Moments {
     if (refs === null) return snapshot as Snapshot; // only a snapshot's manifest is ever null
     const view: View = {
       past: openPast(refs, chunks.loaded),
-      snapshotSeq: from,
+      snapshot,
+      chars: 0,
       moment: {
         seq: from,
         at: snapshot?.headAt ?? 0,
@@ -102,6 +111,16 @@ export function createMoments(deps: MomentDeps): Moments {
     return view;
   }
 
+  /** Lets go of views beyond what may be held, the one used last at the end. */
+  function letGo(): void {
+    let held = 0;
+    const kept = views.filter(({ chars }) => {
+      held += chars;
+      return held <= viewsCharsMax;
+    });
+    views.splice(0, views.length, ...kept);
+  }
+
   async function openOnce<T>(
     outline: Outline,
     use: (opened: Opened) => Promise<Result<T, Rejection>>,
@@ -111,12 +130,15 @@ export function createMoments(deps: MomentDeps): Moments {
     try {
       const opened = openedOn(view, outline, { ...deps, chunks });
       const there = await opened.advance(outline.seq);
-      return there.ok ? await use(opened) : there;
+      const done = there.ok ? await use(opened) : there;
+      letGo();
+      return done;
     } catch (cause) {
       const at = views.indexOf(view);
       // What was folded in part is not gone on from.
       if (at >= 0) views.splice(at, 1);
-      if (cause instanceof DamagedChunk && outline.snapshot !== null) return outline.snapshot;
+      // The view may have come from an older snapshot than the outline names.
+      if (cause instanceof DamagedChunk && view.snapshot !== null) return view.snapshot;
       throw cause;
     }
   }
@@ -154,13 +176,25 @@ function openedOn(
 ): Opened {
   const { past } = view;
   const load = (hash: string): Promise<void> => deps.chunks.load(tenantOf(outline.origin), hash);
+  async function fold(events: readonly StoredEvent[], see?: (events: readonly StoredEvent[]) => void): Promise<void> {
+    deps.chunks.begin();
+    for (const hash of past.needs(events)) await load(hash);
+    await ask(() => see?.(events), load);
+    await ask(() => past.advance(events), load);
+    for (const { body } of events) view.chars += body.length;
+    const last = events.at(-1);
+    if (last) view.moment = { ...view.moment, seq: last.seq, at: last.at, hash: last.hash };
+  }
   return {
     past,
     outline,
     get moment() {
       return view.moment;
     },
-    ask: (question) => ask(() => question(past), load),
+    ask(question) {
+      deps.chunks.begin();
+      return ask(() => question(past), load);
+    },
     async advance(to, see) {
       while (view.moment.seq < to) {
         const from = view.moment.seq + 1;
@@ -168,11 +202,7 @@ function openedOn(
         if (!read.ok) return read;
         const events = read.value;
         if (!follows(events, view.moment)) return err({ code: 'history_damaged', seq: from });
-        for (const hash of past.needs(events)) await load(hash);
-        await ask(() => see?.(events), load);
-        await ask(() => past.advance(events), load);
-        const last = events.at(-1);
-        if (last) view.moment = { ...view.moment, seq: last.seq, at: last.at, hash: last.hash };
+        for (let i = 0; i < events.length; i += foldedAtOnce) await fold(events.slice(i, i + foldedAtOnce), see);
       }
       return ok(view.moment);
     },

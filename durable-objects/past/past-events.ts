@@ -20,8 +20,15 @@ export function pastEvents({
     expiredTo: () => 0,
     store: objects,
   });
-  return (from, to, outline) => {
+  return async (from, to, outline) => {
+    const holds = (known: (typeof segments)[number]): boolean => known.from <= from && known.to >= from;
     segments = outline.segments;
-    return reader.read(from, to);
+    // An outline names the segments between its snapshot and its moment; what is read outside of them, another one names.
+    if (from < outline.hotFrom && !segments.some(holds)) {
+      const around = await history.outline(null, { seq: from }, null);
+      if (!around.ok) return around;
+      segments = around.value.segments;
+    }
+    return reader.page(from, to - from + 1);
   };
 }

@@ -1,10 +1,10 @@
 // What a past answers: rows as the API shows them at a moment, what changed between two, and the whole state for a fork.
 
 import type { Actor, Moment } from '../../core/envelope.ts';
-import { openDifference } from '../../core/history/diff.ts';
+import { type Difference, openDifference } from '../../core/history/diff.ts';
 import type { Past } from '../../core/history/past.ts';
 import type { At, HistoryPort, PastMoment, PastPort } from '../../core/history/port.ts';
-import { type Entry, stateHashOf } from '../../core/history/state-tree.ts';
+import { type Chunk, type ChunkRef, createChunker, type Entry, stateHashOf } from '../../core/history/state-tree.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { Json } from '../../core/json.ts';
 import { diffEventsMax, journalPageMax } from '../../core/limits.ts';
@@ -13,7 +13,8 @@ import { answerRows, isRowQuery } from '../../core/swarm/answer.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Query } from '../../core/swarm/service.ts';
 import { KINDS } from '../../core/swarm/state.ts';
-import { createMoments, type MomentDeps } from './moments.ts';
+import { eventPage } from '../event-page.ts';
+import { createMoments, type MomentDeps, type Opened } from './moments.ts';
 
 export interface PastDeps extends MomentDeps {
   /** The circumstances of a question at a moment. */
@@ -46,7 +47,7 @@ export function createPast({ momentOf, ...deps }: PastDeps): PastService {
       const difference = openDifference();
       return moments.with(actor, { seq: ends.value.from }, async (opened) => {
         const start = opened.moment;
-        const gone = await opened.advance(ends.value.to, (events) => difference.see(events, opened.past));
+        const gone = await goOn(opened, ends.value.to, difference);
         if (!gone.ok) return gone;
         const shown = await opened.ask((past) => difference.show({ from: start, to: opened.moment }, page, past));
         return ok(shown as Json);
@@ -58,8 +59,9 @@ export function createPast({ momentOf, ...deps }: PastDeps): PastService {
         return ok({ moment, ...entries });
       }),
     stateHash: (actor, at) =>
-      moments.with(actor, at, async ({ moment, ask }) => {
-        const tree = await ask((past) => past.tree());
+      moments.with(actor, at, async (opened) => {
+        const { moment } = opened;
+        const tree = await treeOf(opened);
         const rows = tree.reduce((sum, ref) => sum + ref.rows, 0);
         return ok({ moment, stateHash: stateHashOf(tree), rows });
       }),
@@ -77,13 +79,16 @@ async function journalAt(
   if (!found.ok) return found;
   const { origin, seq } = found.value;
   const to = Math.min(seq, from + Math.min(limit, journalPageMax) - 1);
-  const read = from > seq ? ok([]) : await readEvents(from, to, found.value);
+  const outline = found.value;
+  const read =
+    from > seq ? ok([]) : await eventPage(from, to, (from, to) => readEvents(from, to, outline), journalPageMax);
   if (!read.ok) return read;
-  const last = await readEvents(seq, seq, found.value);
+  const last = await readEvents(seq, seq, outline);
   if (!last.ok) return last;
   const { at: time = 0, hash = '' } = last.value[0] ?? {};
   const data = read.value.map((event) => toCloudEvent(origin, event));
-  const value = { data, nextCursor: to < seq ? String(to) : null } as unknown as Json; // events are data that JSON can say
+  const end = read.value.at(-1)?.seq ?? seq;
+  const value = { data, nextCursor: end < seq ? String(end) : null } as unknown as Json; // events are data that JSON can say
   return ok({ moment: { seq, at: time, hash, snapshotSeq: 0, damaged: [] }, value });
 }
 
@@ -102,6 +107,43 @@ async function endsOf(
   if (first > last) return err({ code: 'range_reversed' });
   if (last - first > diffEventsMax) return err({ code: 'range_too_large', most: diffEventsMax });
   return ok({ from: first, to: last });
+}
+
+/** Goes on to the later end, unless there is too much between. */
+async function goOn(opened: Opened, to: number, difference: Difference): Promise<Result<PastMoment, Rejection>> {
+  for (let { seq } = opened.moment; seq < to; ) {
+    const gone = await opened.advance(Math.min(to, seq + journalPageMax), (events) =>
+      difference.see(events, opened.past),
+    );
+    if (!gone.ok) return gone;
+    seq = gone.value.seq;
+    const most = difference.most();
+    if (most !== null) return err({ code: 'range_too_large', most });
+  }
+  return ok(opened.moment);
+}
+
+/** The chunks of a moment's whole state. What has changed is chunked anew, with one old chunk of it loaded at a time. */
+async function treeOf({ past, ask }: Opened): Promise<readonly ChunkRef[]> {
+  const { refs } = past;
+  const tree: ChunkRef[] = [];
+  const add = (chunk: Chunk | null): void => {
+    if (chunk !== null) tree.push({ first: chunk.first, hash: chunk.hash, rows: chunk.rows });
+  };
+  let at = 0;
+  for (const range of past.changedRanges()) {
+    while (at < range.start) tree.push(refs[at++] as ChunkRef); // below refs.length, as range.start is
+    const chunker = createChunker();
+    for (let i = range.start; i <= Math.max(range.start, range.end - 1); i++) {
+      const from = i === range.start ? range.from : (refs[i]?.first ?? null);
+      const until = i + 1 < range.end ? (refs[i + 1]?.first ?? null) : range.until;
+      const entries = await ask((past) => [...past.entries({ kind: range.kind, from, until })]);
+      for (const entry of entries) add(chunker.take(entry));
+    }
+    add(chunker.end());
+    at = range.end;
+  }
+  return [...tree, ...refs.slice(at)];
 }
 
 /** Rows in key order behind `after`, about a megabyte of them. */

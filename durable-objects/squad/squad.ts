@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { assert } from '../../core/assert.ts';
 import type { SquadPort, SwarmPort } from '../../core/devices/port.ts';
 import type { DeviceId } from '../../core/ids.ts';
-import { loggerOf } from '../../core/log-line.ts';
 import { type CloseReason, PING, PONG } from '../../core/wire/device.ts';
 import type { TelemetryMessage } from '../../core/wire/telemetry.ts';
+import { type LogEnv, objectLog } from '../object-log.ts';
 import { durableSql } from '../sql-port.ts';
 import { lanes } from './lane.ts';
 import { dismiss, expel, hasLeft, type LeaveDeps, leave, nextChallengeEnd, patrol, settleMissing } from './leave.ts';
@@ -31,9 +31,8 @@ import { sinkOf, type TelemetryEnv } from './telemetry-sink.ts';
 import { openSocket, type UpgradeDeps } from './upgrade.ts';
 
 /** What a squad needs of its surroundings. */
-export interface SquadEnv extends TelemetryEnv {
+export interface SquadEnv extends TelemetryEnv, LogEnv {
   readonly SWARM: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): SwarmPort };
-  readonly STARLING_LOG?: string;
 }
 
 /** A squad, named by `squadName(swarm, squad)`. */
@@ -161,7 +160,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
 
   #wire(): UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps {
     const { ctx, env } = this;
-    const log = loggerOf(env.STARLING_LOG, (level, line) => console[level](line));
+    const log = objectLog(env);
     const store = this.#store;
     const swarmId = env.SWARM.idFromName(this.#swarm);
     // A stub that has failed may stay broken, so each call has its own; one call at a time per device keeps the order.

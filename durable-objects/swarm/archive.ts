@@ -28,6 +28,8 @@ export interface ArchiveDeps {
   execute(id: string, command: SwarmCommand, within: () => void): void;
   /** The signed checkpoint of the first `size` events; null when nothing is signed just now. */
   checkpoint(size: number): Promise<SignedCheckpoint | null>;
+  /** Signs the journal as it is and holds the checkpoint outside. Answers with the size of the newest one, 0 without any. */
+  signAll(): Promise<number>;
   durable(): Promise<void>;
   /** `tenant/swarm` that the event at `seq` was hashed with. */
   originAt(seq: number): string;

@@ -21,6 +21,7 @@ import {
 } from '../../core/history/state-tree.ts';
 import type { TaskId } from '../../core/ids.ts';
 import { GENESIS, originName } from '../../core/journal/event.ts';
+import { storageBytesRefuse } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
@@ -40,6 +41,8 @@ export interface FillDeps {
   /** Something was decided: timers and effects are due. */
   told(): void;
   newKey(): { readonly privateKey: string; readonly publicKey: string };
+  /** Bytes that the object's storage holds. */
+  databaseSize(): number;
   now(): number;
 }
 
@@ -64,7 +67,8 @@ const fillMs = 20_000;
 const settledAtOnce = 500;
 /** Chunks that are under way to the storage at once. */
 const uploadsAtOnce = 6;
-const rowsAtOnce = 500;
+/** A task may have hundreds of kilobytes. */
+const largeRowsAtOnce = 50;
 const MARK = 'filling';
 
 export function createFiller(deps: FillDeps): Filler {
@@ -81,7 +85,10 @@ export function createFiller(deps: FillDeps): Filler {
     const until = deps.now() + fillMs;
     do {
       if (mark === null) break;
-      const went = mark.phase === 'rows' ? await takeRows(mark, deps, set, until) : settle(deps, () => set(null));
+      const went =
+        mark.phase === 'rows'
+          ? await takeRows(mark, { ...deps, set, isGone: () => mark === null }, until)
+          : settle(deps, () => set(null));
       if (!went.ok) return went;
     } while (deps.now() < until);
     return ok(mark === null ? 'ready' : 'filling');
@@ -126,21 +133,28 @@ function ownSwarm(sql: Sql): Swarm | null {
   return row && (JSON.parse(row.body) as Swarm); // our own row
 }
 
+interface Taking extends FillDeps {
+  set(mark: Mark): void;
+  /** The object was emptied meanwhile. */
+  isGone(): boolean;
+}
+
 /** Takes pages until there are no more, then begins the fork. */
 async function takeRows(
   { fork, after }: Extract<Mark, { phase: 'rows' }>,
-  deps: FillDeps,
-  set: (mark: Mark) => void,
+  deps: Taking,
   until: number,
 ): Promise<Result<null, Rejection>> {
-  const { sql } = deps;
+  const { sql, set, isGone } = deps;
   const { parent } = fork;
   // Nothing was taken yet, whatever an earlier try has left.
   if (after === null) sql.run('DELETE FROM base');
   for (let behind = after; ; ) {
     const page = await deps.past(parent.swarm).rows(parent.swarm, { seq: parent.seq }, behind);
+    if (isGone()) return err({ code: 'swarm_not_found' });
     if (!page.ok) return page;
     const { moment, entries, next } = page.value;
+    if (deps.databaseSize() > storageBytesRefuse) return err({ code: 'storage_full' });
     if (moment.hash !== parent.head) return err({ code: 'history_damaged', seq: parent.seq });
     sql.transaction(() => {
       keepRows(sql, entries);
@@ -151,6 +165,7 @@ async function takeRows(
     behind = next;
   }
   const base = await storeBase(fork, deps);
+  if (isGone()) return err({ code: 'swarm_not_found' });
   if (!base.ok) {
     // Another try takes all of it anew.
     set({ fork, phase: 'rows', after: null });
@@ -169,11 +184,11 @@ function keepRows(sql: Sql, entries: readonly Entry[]): void {
 function* entriesOfBase(sql: Sql): Generator<Entry> {
   for (let behind = 0; ; ) {
     const rows = sql.all<{ n: number; key: string; body: string }>(
-      `SELECT n, key, body FROM base WHERE n > ? ORDER BY n LIMIT ${rowsAtOnce}`,
+      `SELECT n, key, body FROM base WHERE n > ? ORDER BY n LIMIT ${largeRowsAtOnce}`,
       behind,
     );
     for (const { key, body } of rows) yield [key, body];
-    if (rows.length < rowsAtOnce) return;
+    if (rows.length < largeRowsAtOnce) return;
     behind = rows.at(-1)?.n ?? behind;
   }
 }
@@ -262,23 +277,30 @@ function moveIn(kind: Kind, sql: Sql): void {
 
 /** Rows bring no timers along: what they ask for is set anew. What is due already is done at once. */
 function setTimers(sql: Sql): void {
-  const asked = [
-    ...bodies<'task'>(
-      sql,
-      `SELECT body FROM task WHERE state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`,
-    ).flatMap((task) => timersOf('task', task)),
-    ...bodies<'transfer'>(sql, `SELECT body FROM transfer WHERE body ->> '$.state' = 'pending'`).flatMap((transfer) =>
-      timersOf('transfer', transfer),
-    ),
-  ];
-  rowInserter(sql)(
-    { head: 'INSERT INTO timer (key, due, command)', columns: 3, tail: '' },
-    asked.flatMap(({ key, at, command }) => [key, at, JSON.stringify(command)]),
-  );
+  const insert = rowInserter(sql);
+  const set = (timers: ReturnType<typeof timersOf>): void => {
+    insert(
+      { head: 'INSERT INTO timer (key, due, command)', columns: 3, tail: '' },
+      timers.flatMap(({ key, at, command }) => [key, at, JSON.stringify(command)]),
+    );
+  };
+  for (const task of rowsWhere(sql, 'task', `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`))
+    set(timersOf('task', task));
+  for (const transfer of rowsWhere(sql, 'transfer', `body ->> '$.state' = 'pending'`))
+    set(timersOf('transfer', transfer));
 }
 
-function bodies<K extends Kind>(sql: Sql, query: string): Rows[K][] {
-  return sql.all<{ body: string }>(query).map(({ body }) => JSON.parse(body) as Rows[K]); // our own rows, of the table asked
+/** Rows of a kind, a few at a time: inputs and results may be large. */
+function* rowsWhere<K extends Kind>(sql: Sql, kind: K, condition: string): Generator<Rows[K]> {
+  for (let behind = ''; ; ) {
+    const rows = sql.all<{ id: string; body: string }>(
+      `SELECT id, body FROM ${kind} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${largeRowsAtOnce}`,
+      behind,
+    );
+    for (const { body } of rows) yield JSON.parse(body) as Rows[K]; // our own rows, of the table asked
+    if (rows.length < largeRowsAtOnce) return;
+    behind = rows.at(-1)?.id ?? behind;
+  }
 }
 
 /** What was under way in the parent is not under way here. A part of it; the last part says so. */

@@ -5,12 +5,15 @@ import type { ObjectStore } from '../../core/archive/port.ts';
 import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
 import type { ForkPort } from '../../core/forks/port.ts';
+import { actsOutside } from '../../core/forks/state.ts';
 import type { PastPort } from '../../core/history/port.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
+import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
+import type { TraceExporterPort } from '../../core/traces/port.ts';
 import type { Sql } from '../sql-port.ts';
 import { createFiller, type Filler } from './fill.ts';
 import { newSigningKey } from './signing-key.ts';
@@ -26,6 +29,8 @@ export interface ForkingDeps {
   execute(command: Execute): Executed;
   /** Timers and effects are due, of what was decided by the store alone. */
   told(): void;
+  /** Bytes that the object's storage holds. */
+  databaseSize(): number;
   /** Resolves when everything written so far is durable. */
   durable(): Promise<void>;
   /** Makes the object as it was before anyone had called it. */
@@ -46,6 +51,7 @@ export function createForking(deps: ForkingDeps): Forking {
     execute: (commands) => store.executeMany(commands).executed,
     told: deps.told,
     newKey: newSigningKey,
+    databaseSize: deps.databaseSize,
     now: deps.now,
   });
   const forkOf = () => store.read.row('swarm', SELF)?.fork;
@@ -107,4 +113,16 @@ const NOWHERE: ObjectStore = {
 
 async function missing(): Promise<never> {
   throw new Fault('there is no object storage for forks', { retryable: false });
+}
+
+/** Takes spans out of a swarm that acts outside; those of another are dropped, and never sent later. */
+export function outwardExporter(exporter: TraceExporterPort | null, read: Pick<Read, 'row'>): TraceExporterPort | null {
+  if (exporter === null) return null;
+  return {
+    async send(body) {
+      if (actsOutside(read.row('swarm', SELF))) return exporter.send(body);
+      // All of them, however many there are.
+      return { outcome: 'taken', rejected: Number.MAX_SAFE_INTEGER };
+    },
+  };
 }

@@ -6,6 +6,7 @@ import { journalPageMax } from '../../core/limits.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { JournalQuery } from '../../core/swarm/service.ts';
+import { eventPage } from '../event-page.ts';
 import type { ReadEvents } from './merkle-tree.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
@@ -16,12 +17,12 @@ export interface JournalDeps {
   originAt(seq: number): string;
 }
 
-/** Events from `from` on, oldest first. Refusals: those of whoever reads what is archived. */
+/** Events from `from` on, oldest first; fewer than asked where they are large. Refusals: those of whoever reads what is archived. */
 export async function answerJournal(query: JournalQuery, deps: JournalDeps): Promise<Result<Json, Rejection>> {
   const head = deps.store.head().seq;
   const from = Math.max(1, query.from);
   const to = Math.min(head, from + Math.min(query.limit, journalPageMax) - 1);
-  const read = from > to ? ok([]) : await deps.readEvents(from, to);
+  const read = from > to ? ok([]) : await eventPage(from, to, deps.readEvents);
   if (!read.ok) return read;
   const data = read.value.map((event) => toCloudEvent(deps.originAt(event.seq), event));
   const last = read.value.at(-1)?.seq;

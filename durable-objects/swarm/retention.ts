@@ -5,6 +5,7 @@
 
 import type { ObjectStore } from '../../core/archive/port.ts';
 import { archiveId, type Segment, type Snapshot } from '../../core/archive/state.ts';
+import { Fault } from '../../core/assert.ts';
 import { STATE_VERSION } from '../../core/history/state-tree.ts';
 import { segmentEventsMin } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
@@ -23,6 +24,8 @@ export interface RetentionDeps {
   readonly notes: ArchiveNotes;
   readonly snapshots: Pick<Snapshots, 'take'>;
   readonly segments: Pick<Segments, 'archive'>;
+  /** Signs the journal as it is and holds the checkpoint outside. Answers with the size of the newest one, 0 without any. */
+  signAll(): Promise<number>;
   /** Executes a command of the swarm's own. @throws Fault when it was refused or nothing may be written just now */
   execute(id: string, command: SwarmCommand, within: () => void): void;
   now(): number;
@@ -129,6 +132,11 @@ async function expireAll(days: number, deps: RetentionDeps): Promise<void> {
   if (behind === null) return;
   for (let round = 0; round < roundsMax; round++) {
     const due = segmentsBefore(behind.seq, sql);
+    // What was signed last is compared with the journal for ever: it must not stand in what goes. A swarm that signs nothing
+    // doubts its history, and deletes nothing of it.
+    if (round === 0 && due.length > 0 && (await deps.signAll()) <= behind.seq) {
+      throw new Fault('nothing is signed just now, so nothing expires', { retryable: true });
+    }
     const expiredTo = due.at(-1)?.to ?? marks()?.expiredTo ?? 0;
     const gone = { segments: due.map(({ id }) => id), snapshots: snapshotsBefore(expiredTo, sql) };
     if (gone.segments.length + gone.snapshots.length === 0) return;

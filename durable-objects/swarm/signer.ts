@@ -71,6 +71,8 @@ export function openSigner(deps: SignerDeps): Signer {
   let comparing: Promise<void> | null = null;
   /** Whether what is held outside has been read and agrees: only then may it be replaced. */
   let isCompared = outside === null;
+  /** Whether what was signed by the clock could not be held outside yet. */
+  let isBehind = false;
   /** Asked before every alarm, so it is not read each time. There is no other writer. */
   let newest: Pick<SignedCheckpoint, 'size' | 'at'> | null | undefined;
   let doubt: string | null | undefined;
@@ -143,6 +145,8 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   function compareOutside(): Promise<void> {
+    // Nothing can be held of a swarm that is not created yet.
+    if (store.origin() === null) return Promise.resolve();
     comparing ??= compareOnce().catch((cause: unknown) => {
       comparing = null;
       deps.log('warn', 'checkpoint_outside_unreachable', { cause: cause instanceof Error ? cause.name : 'none' });
@@ -160,19 +164,25 @@ export function openSigner(deps: SignerDeps): Signer {
     }
     const size = wanted ?? store.head().seq;
     if (size < 1 || size > store.head().seq) return err({ code: 'size_ahead', size: store.head().seq });
-    const readable = await tree.ensure(size - 1, size);
-    if (!readable.ok) return readable;
     const refused = refusal();
     if (refused) return err(refused);
+    // Given again without its events, which may have expired since.
+    const readable = knownOf(size) === null ? await tree.ensure(size - 1, size) : ok(null);
+    if (!readable.ok) return readable;
     const signed = signSize(size, tree);
     await deps.durable();
     return ok(signed);
   }
 
+  function knownOf(size: number): SignedCheckpoint | null {
+    const row = first(sql.all<{ body: string }>('SELECT body FROM checkpoint WHERE size = ?', size));
+    return row && (JSON.parse(row.body) as SignedCheckpoint); // our own rows
+  }
+
   /** Synchronous: between the root and the row nothing can be written. */
   function signSize(size: number, tree: JournalTree): SignedCheckpoint {
-    const known = first(sql.all<{ body: string }>('SELECT body FROM checkpoint WHERE size = ?', size));
-    if (known !== null) return JSON.parse(known.body) as SignedCheckpoint; // our own rows
+    const known = knownOf(size);
+    if (known !== null) return known;
     const unsigned: Checkpoint = {
       origin: store.origin() ?? '',
       size,
@@ -188,11 +198,12 @@ export function openSigner(deps: SignerDeps): Signer {
 
   async function prove(from: number, to: number): Promise<Result<readonly string[], Rejection>> {
     const { seq } = store.head();
+    if (Math.max(from, to) > seq) return err({ code: 'size_ahead', size: seq });
     if (from > to) return err({ code: 'sizes_reversed' });
-    if (to > seq) return err({ code: 'size_ahead', size: seq });
     const tree = journalTree(sql, deps.readEvents);
     for (const size of [from, to]) {
-      const readable = await tree.ensure(size - 1, size);
+      // The whole block: nodes behind `from` are of the proof too.
+      const readable = await tree.ensure(size - 1, to);
       if (!readable.ok) return readable;
     }
     return ok(consistencyPath(tree, from, to).map(hex));
@@ -239,6 +250,7 @@ export function openSigner(deps: SignerDeps): Signer {
     dueAt() {
       const { seq } = store.head();
       if (seq === 0 || refusal() !== null) return null;
+      if (isBehind) return deps.now();
       newest ??= last();
       const { size, at } = newest ?? { size: 0, at: store.read.row('swarm', SELF)?.createdAt ?? 0 };
       if (seq <= size) return null;
@@ -250,9 +262,11 @@ export function openSigner(deps: SignerDeps): Signer {
       if (!signed.ok && refusal() !== null) return;
       if (!signed.ok) throw new Fault(`nothing was signed: ${signed.error.code}`, { retryable: true });
       cacheSubtrees(sql, signed.value.size);
+      isBehind = true;
       // What is held outside may be longer than this: it is read before it is replaced.
       if (!isCompared) throw new Fault('the checkpoint held outside cannot be read', { retryable: true });
       await outside?.write(signed.value);
+      isBehind = false;
     },
   };
 }

@@ -16,7 +16,7 @@ import {
   stateHashOf,
 } from '../../core/history/state-tree.ts';
 import { canonical } from '../../core/json.ts';
-import { snapshotEvents } from '../../core/limits.ts';
+import { snapshotCharsMax, snapshotEvents } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { KINDS, SELF } from '../../core/swarm/state.ts';
 import { putChunk, putManifest } from '../snapshot-files.ts';
@@ -53,9 +53,13 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
   let underWay: Promise<number> | null = null;
 
   const lastSeq = (): number => store.read.row('swarm', SELF)?.snapshotSeq ?? 0;
+  const charsBehind = countChars(deps);
   return {
     name: 'snapshot',
-    dueAt: () => (store.origin() !== null && store.head().seq - lastSeq() >= every ? 0 : null),
+    dueAt() {
+      const isDue = store.head().seq - lastSeq() >= every || charsBehind(lastSeq()) >= snapshotCharsMax;
+      return store.origin() !== null && isDue ? 0 : null;
+    },
     async run() {
       await this.take();
     },
@@ -72,6 +76,21 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
       });
       return { seq: store.head().seq, stateHash: stateHashOf(refs) };
     },
+  };
+}
+
+/** Text of the events behind a snapshot. Asked often: each event is looked at once. */
+function countChars({ sql, store }: SnapshotDeps): (last: number) => number {
+  let counted = { last: -1, to: 0, chars: 0 };
+  return (last) => {
+    if (counted.last !== last) counted = { last, to: last, chars: 0 };
+    const head = store.head().seq;
+    if (counted.to < head) {
+      const query = 'SELECT sum(length(body)) AS chars FROM journal WHERE seq > ?';
+      const [more] = sql.all<{ chars: number | null }>(query, counted.to);
+      counted = { last, to: head, chars: counted.chars + (more?.chars ?? 0) };
+    }
+    return counted.chars;
   };
 }
 

@@ -34,7 +34,7 @@ import {
   storageBytesWarn,
   waitSecondsMax,
 } from '../../core/limits.ts';
-import { type Log, loggerOf } from '../../core/log-line.ts';
+import type { Log } from '../../core/log-line.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -48,19 +48,20 @@ import type {
   WebhookSenderPort,
 } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
-import type { TraceExporterPort } from '../../core/traces/port.ts';
 import { isOpen } from '../../core/work/state.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
+import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
+import { type LogEnv, objectLog } from '../object-log.ts';
 import { durableSql, first, type Sql } from '../sql-port.ts';
 import { type Archive, archiveReader, openArchive } from './archive.ts';
 import { runInside, sendDelivery } from './effects.ts';
+import type { EventReader } from './event-reader.ts';
 import { exportStream } from './export.ts';
 import { takeFacts } from './facts.ts';
-import type { EventReader } from './event-reader.ts';
 import { createFollowers, type Followers } from './followers.ts';
-import { createForking, type Forking } from './forking.ts';
+import { createForking, type Forking, outwardExporter } from './forking.ts';
 import { groupCommit, type Submit } from './group-commit.ts';
 import { createImporter, type Importer } from './import.ts';
 import { answerJournal } from './journal-page.ts';
@@ -79,20 +80,16 @@ import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
 import { nextTimer, runTimers } from './timers.ts';
-import { type TraceChore, traceChore } from './trace-chore.ts';
+import { exporterOf, type TraceChore, type TraceEnv, traceChore } from './trace-chore.ts';
 
 /** What a swarm needs of its surroundings. */
-export interface SwarmEnv {
+export interface SwarmEnv extends LogEnv, TraceEnv {
   readonly SQUAD: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): SquadPort };
   readonly WEBHOOK_SENDER: WebhookSenderPort;
   /** The pasts of swarms: a fork is filled from its parent's. */
   readonly PAST: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): unknown };
   /** Where checkpoints are held outside of this object. */
   readonly ARCHIVE_STORE?: ObjectStore;
-  /** Takes spans to the collector, whose address and key the objects do not use. Called where the next one is set. */
-  readonly TRACE_EXPORTER?: TraceExporterPort;
-  readonly STARLING_OTLP_ENDPOINT?: string;
-  readonly STARLING_LOG?: string;
 }
 
 /** A drain goes around so often before it leaves the rest to the alarm. */
@@ -128,7 +125,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
-    this.#log = loggerOf(env.STARLING_LOG, (level, line) => console[level](line));
+    this.#log = objectLog(env);
     this.#sql = durableSql(ctx.storage);
     migrate(this.#sql, swarmMigrations);
     this.#store = openSwarmStore(this.#sql, { now: () => Date.now(), entropy: (n) => randomBytes(n) });
@@ -171,7 +168,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#archive = this.#snapshots && env.ARCHIVE_STORE ? this.#openArchive(this.#snapshots, env.ARCHIVE_STORE) : null;
     this.#traces = traceChore({
       sql: this.#sql,
-      exporter: env.STARLING_OTLP_ENDPOINT ? (env.TRACE_EXPORTER ?? null) : null,
+      exporter: outwardExporter(exporterOf(env), this.#store.read),
       origin: () => this.#store.origin(),
       headSeq: () => this.#store.head().seq,
       now: () => Date.now(),
@@ -189,6 +186,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
         this.#arm();
         this.#drain();
       },
+      databaseSize: () => ctx.storage.sql.databaseSize,
       durable: () => ctx.storage.sync(),
       empty: async () => {
         await this.#empty();
@@ -370,7 +368,9 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async hotEvents(from: number, limit: number): Promise<readonly StoredEvent[]> {
-    return this.#store.events(from, Math.min(limit, journalPageMax));
+    const to = from + Math.min(limit, journalPageMax) - 1;
+    const page = await eventPage(from, to, async (from, to) => ok(this.#store.events(from, to - from + 1)));
+    return page.ok ? page.value : [];
   }
 
   async admitDevice(admission: Admission): Promise<Result<Admitted, AdmissionRefused>> {
@@ -465,6 +465,10 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       checkpoint: async (size) => {
         const signed = await this.#signer.sign(size);
         return signed.ok ? signed.value : null;
+      },
+      signAll: async () => {
+        await this.#signer.run();
+        return this.#signer.halted() === null ? (this.#signer.last()?.size ?? 0) : 0;
       },
       durable: () => this.ctx.storage.sync(),
       originAt: () => this.#store.origin() ?? '',

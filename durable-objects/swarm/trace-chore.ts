@@ -18,6 +18,18 @@ import { first, type Sql } from '../sql-port.ts';
 import type { Chore } from './recorder.ts';
 import { endedStretch, firstHotSeq } from './trace-rows.ts';
 
+/** What a swarm's surroundings say of traces. */
+export interface TraceEnv {
+  /** Set when traces are exported; where to is the exporter's to know. */
+  readonly STARLING_OTLP_ENDPOINT?: string;
+  readonly TRACE_EXPORTER?: TraceExporterPort;
+}
+
+/** Who takes the spans; null when nobody does. */
+export function exporterOf({ STARLING_OTLP_ENDPOINT, TRACE_EXPORTER }: TraceEnv): TraceExporterPort | null {
+  return STARLING_OTLP_ENDPOINT ? (TRACE_EXPORTER ?? null) : null;
+}
+
 export interface TraceChoreDeps {
   readonly sql: Sql;
   /** Null when traces are not exported. */
@@ -112,8 +124,10 @@ export function traceChore(deps: TraceChoreDeps): TraceChore {
     async run() {
       if (progress.notBefore > deps.now()) return;
       const end = deps.now() + runMsMax;
-      for (let sent = 0; sent < traceBatchesPerRun && deps.now() < end; sent++) if (!(await sendOne(exporter))) break;
       since = null;
+      for (let sent = 0; sent < traceBatchesPerRun && deps.now() < end; sent++) if (!(await sendOne(exporter))) return;
+      // There may be more: that goes on as soon as the others have had their turn.
+      since = deps.now() - traceDelayMs;
     },
   };
 }

@@ -4,6 +4,7 @@
 import type { Transfer } from '../../core/ledger/state.ts';
 import { traceBatchSpansMax } from '../../core/limits.ts';
 import type { Mission } from '../../core/missions/state.ts';
+import type { Kind } from '../../core/swarm/state.ts';
 import { deliverySpan, type ToldOf } from '../../core/traces/delivery-span.ts';
 import type { Span } from '../../core/traces/span.ts';
 import { contextOf, spanIdOf } from '../../core/traces/trace-context.ts';
@@ -11,19 +12,15 @@ import { missionSpan, type TracedTask, taskContext, taskSpans } from '../../core
 import type { Delivery } from '../../core/webhooks/state.ts';
 import { first, type Sql } from '../sql-port.ts';
 
-/** Events after which a row says all that its spans need, by the kind of their subjects. */
-const ENDED = [
-  'task.succeeded',
-  'task.failed',
-  'task.cancelled',
-  'task.expired',
-  'mission.succeeded',
-  'mission.failed',
-  'mission.cancelled',
-  'delivery.succeeded',
-  'delivery.ended',
-];
-const ENDED_JSON = JSON.stringify(ENDED);
+/** Events after which a row says all that its spans need: `<kind>.<outcome>`, by the kind of their subjects. */
+const ENDED = {
+  task: ['succeeded', 'failed', 'cancelled', 'expired'],
+  mission: ['succeeded', 'failed', 'cancelled'],
+  delivery: ['succeeded', 'ended'],
+} as const;
+const ENDED_TYPES = JSON.stringify(
+  Object.entries(ENDED).flatMap(([kind, outcomes]) => outcomes.map((outcome) => `${kind}.${outcome}`)),
+);
 
 /** An event that ended something: `subject` is `<kind>/<id>`. */
 interface Ended {
@@ -62,7 +59,7 @@ export function endedStretch(sql: Sql, origin: string, { from, to, since }: Stre
     from,
     to,
     since,
-    ENDED_JSON,
+    ENDED_TYPES,
     traceBatchSpansMax,
   );
   const rows = rowsOf(sql, ended);
@@ -96,11 +93,11 @@ function rowsOf(sql: Sql, ended: readonly Ended[]): RowsOfEnded {
   const deliveries = deliveriesOf(sql, idsOf('delivery', subjects));
   const told = [...deliveries.values()].flatMap(({ subject }) => subject ?? []);
   const missions = new Map(
-    bodiesOf<Mission>(sql, 'SELECT body FROM mission', idsOf('mission', subjects)).map((row) => [row.id, row]),
+    bodiesOf<Mission>(sql, 'mission', 'body', idsOf('mission', subjects)).map((row) => [row.id, row]),
   );
   const firstTasks: readonly string[] = [...missions.values()].flatMap(({ tasks }) => tasks[0]?.task ?? []);
   const tasks = new Map(
-    bodiesOf<TracedTask>(sql, `SELECT json_remove(body, '$.input', '$.result') AS body FROM task`, [
+    bodiesOf<TracedTask>(sql, 'task', `json_remove(body, '$.input', '$.result')`, [
       ...new Set<string>([...idsOf('task', subjects), ...idsOf('task', told), ...firstTasks]),
     ]).map((row): [string, TracedTask] => [row.id, row]),
   );
@@ -109,16 +106,20 @@ function rowsOf(sql: Sql, ended: readonly Ended[]): RowsOfEnded {
     tasks,
     missions,
     deliveries,
-    holds: new Map(bodiesOf<Transfer>(sql, 'SELECT body FROM transfer', holds).map((row) => [row.id, row])),
+    holds: new Map(bodiesOf<Transfer>(sql, 'transfer', 'body', holds).map((row) => [row.id, row])),
   };
 }
 
-/** @param select ours: `SELECT … AS body FROM <table>` */
-function bodiesOf<R>(sql: Sql, select: string, ids: readonly string[]): R[] {
+/** Rows by their ids, as one text: a row of its own for each costs more than reading it. @param table and what of it, ours */
+function bodiesOf<R>(sql: Sql, table: Kind, body: string, ids: readonly string[]): R[] {
   if (ids.length === 0) return [];
-  return sql
-    .all<{ body: string }>(`${select} WHERE id IN (SELECT value FROM json_each(?))`, JSON.stringify(ids))
-    .map(({ body }) => JSON.parse(body) as R); // rows of the table that was asked
+  const found = first(
+    sql.all<{ bodies: string }>(
+      `SELECT json_group_array(json(${body})) AS bodies FROM ${table} WHERE id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(ids),
+    ),
+  );
+  return JSON.parse(found?.bodies ?? '[]') as R[]; // rows of the table that was asked
 }
 
 function deliveriesOf(sql: Sql, ids: readonly string[]): Map<string, ToldDelivery> {

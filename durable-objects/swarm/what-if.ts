@@ -6,8 +6,16 @@ import { assert } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
 import type { ForkCommand } from '../../core/forks/commands.ts';
 import type { WhatIfWanted } from '../../core/forks/port.ts';
-import { actsOutside, type Basis, type Fork, type WhatIf } from '../../core/forks/state.ts';
-import { executorsFor, isRecorded, missionRequestOf, outcomeOf, requestOf, timeFor } from '../../core/forks/what-if.ts';
+import { actsOutside, type Fork, type WhatIf } from '../../core/forks/state.ts';
+import {
+  isRecorded,
+  missionRequestOf,
+  type Outcome,
+  outcomeOf,
+  requestOf,
+  standInsFor,
+  timeFor,
+} from '../../core/forks/what-if.ts';
 import type { PastPort } from '../../core/history/port.ts';
 import type { MissionId, TaskId } from '../../core/ids.ts';
 import { newId } from '../../core/ids.ts';
@@ -234,7 +242,7 @@ function rerunTask(record: Task, run: Run): void {
     of: record.id,
     request: requestOf(record, run.wanted),
     withinMs: timeFor([record]),
-    executors: executorsFor(record, 1, run.wanted, run.present),
+    standIns: standInsFor(record, 1, run.wanted, run.present),
   } as const;
   const { result } = tell(command, `what-if:${record.id}`, run, true);
   if (result.ok) drive([{ record, task: result.value.id as TaskId }], run);
@@ -254,7 +262,7 @@ function rerunMission(mission: Mission, records: readonly Task[], run: Run): voi
     of: mission.id,
     request: missionRequestOf(mission.name, ordered, run.wanted),
     withinMs: timeFor(ordered),
-    executors: [...new Set(ordered.flatMap((record) => executorsFor(record, 1, run.wanted, run.present)))],
+    standIns: ordered.flatMap((record) => standInsFor(record, 1, run.wanted, run.present)),
   } as const;
   const { result } = tell(command, `what-if:${mission.id}`, run, true);
   if (!result.ok) {
@@ -276,55 +284,61 @@ interface Pair {
 
 /** Lets the record stand in for executors until nothing more can happen, and keeps what came of it. */
 function drive(pairs: readonly Pair[], run: Run): void {
-  const took = new Map<TaskId, { basis: Basis; timeMs: number }>(
-    pairs.map(({ task }) => [task, { basis: 'recorded', timeMs: 0 }]),
-  );
-  // Each round ends an attempt or leases one: a task has `attemptsMax` of them, and a mission goes on by its longest path.
-  const roundsMax = 2 * attemptsMax * (pairs.length + 1);
+  // Each round leases what waits, and ends the attempt that would have ended first.
+  const roundsMax = (attemptsMax + 1) * (pairs.length + 1);
   for (let round = 0, moved = true; moved && round < roundsMax; round++) {
-    moved = false;
-    for (const pair of pairs) if (step(pair, took, run)) moved = true;
+    for (const { record, task } of pairs) placeAgain(record, task, run);
+    moved = endNext(pairs, run);
   }
-  for (const { record, task } of pairs) {
-    const { basis, timeMs } = took.get(task) ?? { basis: 'recorded', timeMs: 0 };
-    const refused = whyNotDone(run.read.row('task', task));
-    const command = { type: 'NoteRerun', of: record.id, task, refused, basis, timeMs } as const;
+  for (const { record, task: id } of pairs) {
+    const task = run.read.row('task', id);
+    assert(task !== null, 'a task that was asked for is there');
+    const outcomes = task.attempts.map(({ n }) => outcomeAt(record, task, n, run));
+    const basis = outcomes.some((outcome) => outcome.basis === 'estimated') ? 'estimated' : 'recorded';
+    const timeMs = outcomes.reduce((sum, outcome) => sum + outcome.timeMs, 0);
+    const command = { type: 'NoteRerun', of: record.id, task: id, refused: whyNotDone(task), basis, timeMs } as const;
     must(command, `what-if:note:${record.id}`, run);
     run.counts.tasks++;
   }
 }
 
+/** How the attempt `n` of a task ends. */
+function outcomeAt(record: Task, task: Task, n: number, { read }: Run): Outcome {
+  const attempts = task.attempts.slice(0, n);
+  const route = read.row('route', attempts.at(-1)?.route ?? '');
+  assert(route !== null, 'an attempt goes over a route');
+  return outcomeOf(record, { ...task, attempts }, route.measured);
+}
+
 /** Why a task is still open when nothing more can happen. */
-function whyNotDone(task: Task | null): string | null {
-  if (task === null || !isOpen(task)) return null;
+function whyNotDone(task: Task): string | null {
+  if (!isOpen(task)) return null;
   return task.unfunded ? 'credits_insufficient' : 'nobody_stands_in';
 }
 
-/** One step of one task; false when there is none. */
-function step({ record, task: id }: Pair, took: Map<TaskId, { basis: Basis; timeMs: number }>, run: Run): boolean {
-  const task = run.read.row('task', id);
-  if (!task || !isOpen(task)) return false;
-  const live = liveAttempt(task);
-  if (live === null) return task.state === 'queued' && placeAgain(record, task, run);
-  const route = run.read.row('route', live.route);
-  assert(route !== null, 'an attempt goes over a route');
-  const nth = task.attempts.filter((attempt) => attempt.route === live.route).length;
-  const outcome = outcomeOf(record, live.route, nth, route.measured);
-  const { basis, timeMs } = took.get(id) ?? { basis: 'recorded', timeMs: 0 };
-  took.set(id, { basis: outcome.basis === 'estimated' ? 'estimated' : basis, timeMs: timeMs + outcome.timeMs });
-  const { executor, id: attempt, n: fence } = live;
-  const { result } = tell(
-    { type: 'ReportAttempt', executor, task: id, attempt, fence, report: outcome.report },
-    `what-if:report:${attempt}`,
-    run,
-  );
-  return result.ok;
+/** Ends one attempt of those that are under way; false when none is. */
+function endNext(pairs: readonly Pair[], run: Run): boolean {
+  const live = pairs.flatMap(({ record, task: id }) => {
+    const task = run.read.row('task', id);
+    const attempt = task && liveAttempt(task);
+    if (!task || !attempt) return [];
+    const outcome = outcomeAt(record, task, attempt.n, run);
+    return outcome.isCut ? [] : [{ task: id, attempt, outcome }];
+  });
+  const [next] = live.toSorted((a, b) => a.outcome.endsAt - b.outcome.endsAt);
+  if (next === undefined) return false;
+  const { task, outcome } = next;
+  const { executor, id: attempt, n: fence } = next.attempt;
+  const command = { type: 'ReportAttempt', executor, task, attempt, fence, report: outcome.report } as const;
+  return tell(command, `what-if:report:${attempt}`, run).result.ok;
 }
 
-function placeAgain(record: Task, task: Task, run: Run): boolean {
-  const executors = executorsFor(record, task.attempts.length + 1, run.wanted, run.present);
-  must({ type: 'PlaceRerun', task: task.id, executors }, `what-if:place:${task.id}:${task.attempts.length}`, run);
-  return run.read.row('task', task.id)?.state === 'leased';
+function placeAgain(record: Task, id: TaskId, run: Run): void {
+  const task = run.read.row('task', id);
+  if (task?.state !== 'queued') return;
+  const standIns = standInsFor(record, task.attempts.length + 1, run.wanted, run.present);
+  if (standIns.length > 0)
+    must({ type: 'PlaceRerun', task: id, standIns }, `what-if:place:${id}:${task.attempts.length}`, run);
 }
 
 function noteRefused(records: readonly Task[], { code }: Rejection, run: Run): void {

@@ -131,7 +131,12 @@ function pathOf(route: Route, component: (shape: Shape) => z.ZodType): Registere
         : {}),
       ...(route.streams === null
         ? {}
-        : { body: { required: true, content: { [route.streams]: { schema: z.string() } } } }),
+        : {
+            body: {
+              required: true,
+              content: { [route.streams.contentType]: { schema: z.string(), example: route.streams.example } },
+            },
+          }),
     },
     responses: { ...answersOf(route.answers, component), ...problemsOf(route, component) },
   };

@@ -48,6 +48,8 @@ export const API_PROBLEMS = {
   address_private: { status: 422, title: 'The address is not on the public Internet' },
   // Telemetry.
   dead_letter_not_found: { status: 404, title: 'There is no such dead letter' },
+  // The archive.
+  manifest_not_found: { status: 404, title: 'Nothing has been archived yet' },
   // Ourselves.
   unavailable: { status: 503, title: 'A part of the platform does not answer' },
   internal: { status: 500, title: 'Something went wrong on our side' },

@@ -35,6 +35,13 @@ export interface Answered {
   readonly body: AnswerBody;
 }
 
+/** What is sent to a route that reads its body itself. */
+export interface Streamed {
+  readonly contentType: string;
+  /** How one begins. */
+  readonly example: string;
+}
+
 /** What stands in the documentation of a route. */
 export interface About {
   readonly operationId: string;
@@ -86,8 +93,8 @@ interface Definition<P extends Params, Q extends z.ZodObject, B extends z.ZodTyp
   readonly body?: Shape<B>;
   /** True when the body may be left out: it is then read as `{}`. */
   readonly bodyOptional?: boolean;
-  /** The content type of a body that is no JSON, and that the route itself reads as it comes. */
-  readonly streams?: string;
+  /** A body that is no JSON, and that the route itself reads as it comes. */
+  readonly streams?: Streamed;
 }
 
 interface Scoped<P extends Params, Q extends z.ZodObject, B extends z.ZodType> extends Definition<P, Q, B> {
@@ -114,7 +121,7 @@ export type Route = About & {
   readonly query: z.ZodObject | null;
   readonly body: Shape | null;
   readonly bodyOptional: boolean;
-  readonly streams: string | null;
+  readonly streams: Streamed | null;
 } & (
     | {
         readonly access: 'scoped';

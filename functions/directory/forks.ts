@@ -5,7 +5,6 @@ import { and, count, desc, eq, ne } from 'drizzle-orm';
 import type { NewFork } from '../../core/forks/port.ts';
 import type { Parent } from '../../core/forks/state.ts';
 import type { KeyId, SwarmId, TenantId } from '../../core/ids.ts';
-import { originName } from '../../core/journal/event.ts';
 import { SCOPES, type Scope } from '../../core/keys/scopes.ts';
 import { forksMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
@@ -84,6 +83,7 @@ export async function reserveFork(
         scopes: wanted.scopes.join(' '),
         effects: 'off',
         parentId: parent.swarm,
+        parentOrigin: parent.origin,
         parentSeq: parent.seq,
         parentAt: new Date(parent.at),
         parentHead: parent.head,
@@ -117,12 +117,10 @@ export async function markForkDeleted(id: SwarmId, { db }: Pick<ForksDeps, 'db'>
 }
 
 function rowOf(row: typeof forks.$inferSelect): ForkRow {
-  const tenant = storedId('tnt', row.tenantId);
-  const parent = storedId('swm', row.parentId);
   const scopes = row.scopes.split(' ');
   return {
     id: storedId('swm', row.id),
-    tenant,
+    tenant: storedId('tnt', row.tenantId),
     name: row.name,
     status: row.status,
     asked: row.asked,
@@ -130,8 +128,8 @@ function rowOf(row: typeof forks.$inferSelect): ForkRow {
     scopes: SCOPES.filter((scope) => scopes.includes(scope)),
     effects: row.effects,
     parent: {
-      swarm: parent,
-      origin: originName({ tenant, swarm: parent }),
+      swarm: storedId('swm', row.parentId),
+      origin: row.parentOrigin,
       seq: row.parentSeq,
       at: row.parentAt.getTime(),
       head: row.parentHead,

@@ -194,6 +194,8 @@ export const forks = sqliteTable(
     scopes: text('scopes').notNull(),
     effects: text('effects', { enum: ['off', 'on'] }).notNull(),
     parentId: text('parent_id').notNull(),
+    /** An import's is that of the original. */
+    parentOrigin: text('parent_origin').notNull(),
     parentSeq: integer('parent_seq').notNull(),
     parentAt: time('parent_at').notNull(),
     parentHead: text('parent_head').notNull(),

@@ -25,13 +25,14 @@ const OURS = new Set(['content-type', 'content-length', 'content-encoding', 'hos
 
 /** What the environment says; null when traces are off. */
 export function readTraceSettings(env: TraceEnv): Result<TraceSettings | null, { readonly setting: string }> {
-  const endpoint = env.STARLING_OTLP_ENDPOINT?.trim();
+  const { STARLING_OTLP_ENDPOINT, STARLING_OTLP_HEADERS = '' } = env;
+  const endpoint = STARLING_OTLP_ENDPOINT?.trim();
   if (!endpoint) return ok(null);
   const url = URL.parse(endpoint);
   const isAddress = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
   if (!isAddress || url.hash !== '') return err({ setting: 'STARLING_OTLP_ENDPOINT' });
   if (!url.pathname.endsWith(TRACES_PATH)) url.pathname = `${url.pathname.replace(/\/+$/, '')}${TRACES_PATH}`;
-  const headers = readHeaders(env.STARLING_OTLP_HEADERS ?? '');
+  const headers = readHeaders(STARLING_OTLP_HEADERS);
   return headers === null ? err({ setting: 'STARLING_OTLP_HEADERS' }) : ok({ url: url.href, headers });
 }
 

@@ -8,6 +8,7 @@ CREATE TABLE `forks` (
 	`scopes` text NOT NULL,
 	`effects` text NOT NULL,
 	`parent_id` text NOT NULL,
+	`parent_origin` text NOT NULL,
 	`parent_seq` integer NOT NULL,
 	`parent_at` integer NOT NULL,
 	`parent_head` text NOT NULL,

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import type { ObjectStore } from '../../core/archive/port.ts';
 import type { Actor } from '../../core/envelope.ts';
 import type { HistoryPort, PastPort } from '../../core/history/port.ts';
 import { idSource, type KeyId, type SwarmId, type TenantId } from '../../core/ids.ts';
@@ -50,12 +51,12 @@ export interface TestSwarm extends SwarmService {
 export function aSwarm(
   name: { readonly tenant: TenantId; readonly swarm: SwarmId; readonly key: KeyId },
   clock: { now: number },
+  objects: ObjectStore = memoryObjectStore(),
 ): TestSwarm {
   const sql = nodeSql(new DatabaseSync(':memory:'));
   migrate(sql, swarmMigrations);
   const store = openSwarmStore(sql, { now: () => clock.now, entropy: (n) => randomBytes(n) });
   const pair = newSigningKey();
-  const objects = memoryObjectStore();
   const readEvents: ReadEvents = (from, to) => archive.reader.read(from, to);
   const signer = openSigner({
     ...{ sql, store, readEvents, outside: null, signingKey: () => pair.privateKey, now: () => clock.now },
@@ -85,6 +86,7 @@ export function aSwarm(
   const archive = openArchive({
     ...{ sql, store, objects, snapshots, execute: record, durable: async () => {}, now: () => clock.now },
     originAt: () => store.origin() ?? '',
+    signAll: async () => signer.last()?.size ?? 0,
     checkpoint: async (size) => {
       const signed = await signer.sign(size);
       return signed.ok ? signed.value : null;

@@ -93,7 +93,7 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
   });
   const tenant = (): Tenant => {
     const names = { tenant: id('tnt'), swarm: id('swm'), key: id('key') };
-    const service = aSwarm(names, clock);
+    const service = aSwarm(names, clock, archive);
     swarms.set(names.swarm, service);
     const { tenant, swarm, key } = names;
     return {

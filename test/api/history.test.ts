@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../core/json.ts';
+import { answerCharsMax } from '../../core/limits.ts';
 import { ROUTES } from '../../functions/api/app.ts';
 import { anApi, at, type TestApi } from './an-api.ts';
 
@@ -148,5 +149,62 @@ describe('the past over the API', () => {
     expect(at((await api.send('GET', `/v1/history/diff?from=${second}&to=${second}`)).json, 'rows')).toBe(0);
     const reversed = await api.send('GET', `/v1/history/diff?from=${third}&to=${first}`);
     expect([reversed.status, at(reversed.json, 'code')]).toEqual([422, 'range_reversed']);
+  });
+
+  test('[HISTORY-11] pages of large things end early and go on, in the past as in the present', async () => {
+    const api = anApi();
+    const big = 'x'.repeat(180 * 1024);
+    for (let n = 0; n < 30; n++) {
+      const json = { operation: 'swarm.echo', input: { n, big } };
+      await api.send('POST', '/v1/tasks', { json, headers: { prefer: 'wait=1' } });
+    }
+    const seq = Number(at((await api.send('GET', '/v1/history/state')).json, 'seq'));
+    const paged = async (path: string) => {
+      const ids: unknown[] = [];
+      let pages = 0;
+      for (let cursor: string | null = ''; cursor !== null; pages++) {
+        const page = await api.send('GET', `${path}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`);
+        expect(page.text.length).toBeLessThan(answerCharsMax + 1024 * 1024);
+        const data = at(page.json, 'data') as readonly { readonly id: string }[];
+        expect(data.length).toBeGreaterThan(0);
+        ids.push(...data.map(({ id }) => id));
+        cursor = at(page.json, 'nextCursor') as string | null;
+      }
+      expect(pages).toBeGreaterThan(2);
+      expect(new Set(ids).size).toBe(ids.length);
+      return { ids, pages };
+    };
+    const tasks = await paged('/v1/tasks?limit=100');
+    expect(tasks.ids).toHaveLength(30);
+    expect(await paged(`/v1/tasks?limit=100&at=${seq}`)).toEqual(tasks);
+    const journal = await paged('/v1/journal?limit=1000');
+    expect(journal.ids).toHaveLength(seq);
+    expect(await paged(`/v1/journal?limit=1000&at=${seq}`)).toEqual(journal);
+    const difference = await paged(`/v1/history/diff?from=1&to=${seq}&limit=100`);
+    expect(difference.ids).toEqual(expect.arrayContaining(tasks.ids));
+    // More than can be compared at once: the refusal says how much can.
+    for (let n = 0; n < 80; n++)
+      await api.send('POST', '/v1/tasks', {
+        json: { operation: 'swarm.echo', input: { n, big } },
+        headers: { prefer: 'wait=1' },
+      });
+    const refused = await api.send('GET', '/v1/history/diff?from=1');
+    expect([refused.status, at(refused.json, 'code')]).toEqual([422, 'range_too_large']);
+    const most = Number(at(refused.json, 'most'));
+    expect((await api.send('GET', `/v1/history/diff?from=1&to=${1 + most}&limit=1`)).status).toBe(200);
+    expect((await api.send('GET', `/v1/history/diff?from=1&to=${2 + most}&limit=1`)).status).toBe(422);
+  });
+
+  test('[HISTORY-8] a page of a filtered list has a next one in the past when it would have had one then', async () => {
+    const api = anApi();
+    await threeHours(api);
+    const hold = { debit: 'tenant', credit: 'team/blue', amountMicro: 5, pending: true };
+    await api.send('POST', '/v1/ledger/transfers', { json: hold });
+    const seq = Number(at((await api.send('GET', '/v1/history/state')).json, 'seq'));
+    for (const state of ['posted', 'pending', 'voided'])
+      for (const limit of [1, 2, 3, 4, 5]) {
+        const path = `/v1/ledger/transfers?state=${state}&limit=${limit}`;
+        expect((await api.send('GET', `${path}&at=${seq}`)).json).toEqual((await api.send('GET', path)).json);
+      }
   });
 });

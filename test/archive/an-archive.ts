@@ -117,6 +117,10 @@ export class ArchivedSwarm {
         const signed = await this.signer.sign(size);
         return signed.ok ? signed.value : null;
       },
+      signAll: async () => {
+        await this.signer.run();
+        return this.signer.last()?.size ?? 0;
+      },
       durable: async () => {},
       originAt: this.#options.originAt ?? (() => this.store.origin() ?? ''),
       now: () => this.now,

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { manifestKey } from '../../core/archive/keys.ts';
-import { firstFault } from '../../core/archive/segment.ts';
 import type { ObjectStore } from '../../core/archive/port.ts';
+import { firstFault } from '../../core/archive/segment.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import { verifyInclusion } from '../../core/journal/merkle.ts';
 import { choreTriesMax, segmentBytesMax, segmentEventsMin, segmentsPerRequestMax } from '../../core/limits.ts';
@@ -136,6 +136,14 @@ describe('files', () => {
     expect(firstFault(file?.mark as never, events)).toBeNull();
   });
 
+  test('[ARCHIVE-5] an event of a task takes less than 100 bytes, compressed', async () => {
+    const swarm = new ArchivedSwarm({ segmentEvents: 2_048 }).workUntil(2_400);
+    await swarm.chores();
+    const [segment] = swarm.rows('segment');
+    expect(segment?.to).toBe(2_048);
+    expect((segment?.bytes ?? Number.NaN) / 2_048).toBeLessThan(100);
+  });
+
   test('[ARCHIVE-8] a file of an earlier try under another name is deleted, one that the journal names never', async () => {
     const store = memoryObjectStore();
     const swarm = new ArchivedSwarm({ objects: store }).workUntil(1_200);
@@ -222,7 +230,8 @@ describe('what is read', () => {
 
   test('[ARCHIVE-11] archived events, and tasks that happened among them, are proved as before', async () => {
     const swarm = await archived();
-    for (const seq of [1, 2, 256, 257, 700, 768, 769, swarm.store.head().seq]) expect(await isProved(swarm, seq)).toBe(true);
+    for (const seq of [1, 2, 256, 257, 700, 768, 769, swarm.store.head().seq])
+      expect(await isProved(swarm, seq)).toBe(true);
     const before = await swarm.checkpoint(300);
     const { head, root } = before;
     swarm.workUntil(1_300);
@@ -238,12 +247,19 @@ describe('what is read', () => {
     expect(events.map(({ type }) => type)).toContain('starling.transfer.settled');
   });
 
-  test('a reader that has room for one segment reads each again, and never more than it asks for', async () => {
+  test('a segment is fetched once while there is room for it, however many ask for it at once', async () => {
     const store = memoryObjectStore();
     let gets = 0;
-    const counted: ObjectStore = { ...store, get: (key) => (gets++, store.get(key)) };
+    const counted: ObjectStore = {
+      ...store,
+      get: (key) => {
+        gets++;
+        return store.get(key);
+      },
+    };
     const swarm = new ArchivedSwarm({ objects: counted }).workUntil(1_200);
     await swarm.chores();
+    swarm.reopen();
     gets = 0;
     await swarm.journal(1, 600);
     expect(gets).toBe(3);

@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Round, runCallers } from './callers.ts';
 import { inFolder, onPlatform, signUp } from './local-platform.ts';
+import { canSeeProcesses, cpuMs } from './process-usage.ts';
 import { compared, type Measure, type Outcome, plain } from './report.ts';
 import { taskCall } from './task.ts';
 
-const ROUNDS = 9;
-const roundMs = 2_400;
+const ROUNDS = 5;
+/** Several times as long as spans wait to be exported. */
+const roundMs = 8_000;
 const CALLERS = 16;
-/** Collectors lag behind by this; then everything that was asked for is there. */
-const settleMs = 5_000;
+/** After so long everything that was done is exported. */
+const settleMs = 4_000;
 
 /** Runs in a thread of its own: the callers must not wait for it. */
 const COLLECTOR = `
@@ -40,7 +42,7 @@ export function traces(): Promise<Outcome> {
       const bindings = { STARLING_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
       return await onPlatform(
         join(folder, 'on'),
-        (on) => onPlatform(join(folder, 'off'), (off) => compare(on.url, off.url, () => spansOf(collector, answer))),
+        (on) => onPlatform(join(folder, 'off'), (off) => compare(on, off, () => spansOf(collector, answer))),
         { bindings },
       );
     } finally {
@@ -54,32 +56,56 @@ async function spansOf(collector: Worker, answer: () => Promise<number>): Promis
   return answer();
 }
 
-async function compare(on: string, off: string, spans: () => Promise<number>): Promise<Outcome> {
-  const [traced, untraced] = [taskCall(on, (await signUp(on)).apiKey), taskCall(off, (await signUp(off)).apiKey)];
-  const rounds: { ours: Round; theirs: Round }[] = [];
-  let tasks = 0;
+interface Platform {
+  readonly url: string;
+  readonly workerdPid: number | null;
+}
+
+/** One round, and the CPU that the platform took for each task, with what it did right after. */
+interface Turn extends Round {
+  readonly cpuMsPerTask: number;
+}
+
+async function compare(on: Platform, off: Platform, spans: () => Promise<number>): Promise<Outcome> {
+  const ours = await roundsOf(on);
+  const theirs = await roundsOf(off);
+  const turns: { ours: Turn; theirs: Turn }[] = [];
   for (let n = 0; n < ROUNDS; n++) {
     // Who begins changes: whatever the machine does besides falls on both.
-    const first = await runCallers(n % 2 === 0 ? traced : untraced, CALLERS, roundMs);
-    const second = await runCallers(n % 2 === 0 ? untraced : traced, CALLERS, roundMs);
-    const [ours, theirs] = n % 2 === 0 ? [first, second] : [second, first];
-    rounds.push({ ours, theirs });
-    tasks += (ours.perSecond * roundMs) / 1_000;
+    const first = await (n % 2 === 0 ? ours : theirs)();
+    const second = await (n % 2 === 0 ? theirs : ours)();
+    turns.push(n % 2 === 0 ? { ours: first, theirs: second } : { ours: second, theirs: first });
   }
-  await new Promise((done) => setTimeout(done, settleMs));
-  const turns = (of: keyof Round) => rounds.map(({ ours, theirs }) => ({ ours: ours[of], theirs: theirs[of] }));
+  const of = (measure: keyof Turn) => turns.map((turn) => ({ ours: turn.ours[measure], theirs: turn.theirs[measure] }));
+  const tasks = turns.reduce((sum, turn) => sum + turn.ours.perSecond * (roundMs / 1_000), 0);
   const who = `${CALLERS} callers`;
+  const cpu = compared('traces', `${who}: CPU of the platform`, 'ms/task', 'without export', of('cpuMsPerTask'), {
+    most: 1.05,
+  });
   const measures: Measure[] = [
-    compared('traces', `${who}: throughput`, 'tasks/s', 'without export', turns('perSecond'), { least: 0.95 }),
-    compared('traces', `${who}: p50`, 'ms', 'without export', turns('p50Ms')),
-    compared('traces', `${who}: p99`, 'ms', 'without export', turns('p99Ms')),
+    compared('traces', `${who}: throughput`, 'tasks/s', 'without export', of('perSecond'), { least: 0.95 }),
+    ...(canSeeProcesses ? [cpu] : []),
+    compared('traces', `${who}: p50`, 'ms', 'without export', of('p50Ms')),
+    compared('traces', `${who}: p99`, 'ms', 'without export', of('p99Ms')),
     plain('traces', 'spans that arrived, for each task of the rounds', (await spans()) / tasks, 'spans'),
   ];
   return {
     measures,
     notes: [
-      'Two spans for each task. The collector is a thread of the benchmark that counts and answers at once; on two processors it takes turns with the callers and the platform, so part of the difference is its.',
+      'Two spans for each task. The collector is a thread of the benchmark that counts and answers at once, and spans leave the machine’s runtime by the benchmark’s process: on two processors they take turns with the callers and the platform, so part of the difference in throughput is theirs. CPU is of workerd alone.',
       'More than two spans for each task arrive because warm-up tasks are exported and not counted.',
     ],
+  };
+}
+
+/** Signs up; then each call is one round, and a pause in which its last spans are exported. */
+async function roundsOf({ url, workerdPid }: Platform): Promise<() => Promise<Turn>> {
+  const call = taskCall(url, (await signUp(url)).apiKey);
+  const used = () => (canSeeProcesses && workerdPid !== null ? cpuMs(workerdPid) : Number.NaN);
+  return async () => {
+    const before = used();
+    const round = await runCallers(call, CALLERS, roundMs);
+    await new Promise((done) => setTimeout(done, settleMs));
+    return { ...round, cpuMsPerTask: (used() - before) / (round.perSecond * (roundMs / 1_000)) };
   };
 }

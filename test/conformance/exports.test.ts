@@ -39,7 +39,7 @@ async function imports(): Promise<string[]> {
 }
 
 describe('an export', () => {
-  test('it begins with its checkpoint and holds every event up to it, though the swarm writes on', async () => {
+  test('[EXPORT-4] it begins with its checkpoint and holds every event up to it, though the swarm writes on', async () => {
     const [first = '', ...lines] = bytes.trimEnd().split('\n');
     const header = JSON.parse(first);
     expect(header).toMatchObject({ starling: 'export', version: 1, origin: `${us.tenant}/${us.swarm}` });
@@ -49,7 +49,26 @@ describe('an export', () => {
     expect(lines.map((line) => JSON.parse(line))).toEqual(data.slice(0, lines.length));
   });
 
-  test('a reader that goes stops it', async () => {
+  test('[EXPORT-4] events that have left for the archive are in it like all others', async () => {
+    for (let i = 0; i < 60; i++) {
+      await send('POST', '/v1/tasks', { key: us.key, json: { operation: 'swarm.echo', input: i } });
+    }
+    const before = (await exported(us.key)).split('\n');
+    const archived = await send('POST', '/v1/archive/segments', { key: us.key, json: { keepEvents: 0 } });
+    expect(archived.json.segments.length).toBeGreaterThan(0);
+    const after = await exported(us.key);
+    expect(after.split('\n').slice(1, before.length - 1)).toEqual(before.slice(1, -1));
+    // The import has all of it itself: the archive that its events tell of is the original's.
+    const { apiKey, size, stateHash } = (await bringIn(after)).json;
+    const state = await send('GET', `/v1/history/state?at=${size}`, { key: apiKey.secret });
+    expect(state.json).toMatchObject({ stateHash, snapshotSeq: 0 });
+    expect(await exported(apiKey.secret)).toBe(after);
+    expect((await send('GET', '/v1/journal/proof?seq=1', { key: apiKey.secret })).status).toBe(200);
+    const again = await send('POST', '/v1/archive/segments', { key: apiKey.secret, json: { keepEvents: 0 } });
+    expect(told(again)).toEqual([409, 'swarm_sealed']);
+  });
+
+  test('[EXPORT-4] a reader that goes stops it', async () => {
     const abort = new AbortController();
     const response = await fetch(new URL('/v1/export', url), {
       headers: { authorization: `Bearer ${us.key}` },
@@ -62,7 +81,7 @@ describe('an export', () => {
 });
 
 describe('an import', () => {
-  test('it is the same journal to the last byte, under a key of its own, and is read like any swarm', async () => {
+  test('[EXPORT-6] it is the same journal to the last byte, under a key of its own, and is read like any swarm', async () => {
     const answer = await bringIn(bytes, '?name=before%20it');
     expect(answer.status).toBe(201);
     const { id, apiKey, size, head, root, stateHash } = answer.json;
@@ -91,18 +110,27 @@ describe('an import', () => {
     expect(await imports()).toContain(id);
   });
 
-  test('it takes no commands, and its key opens nothing else', async () => {
-    const { apiKey } = (await bringIn(bytes)).json;
-    const task = { json: { operation: 'swarm.echo', input: 1 } };
-    expect(told(await send('POST', '/v1/tasks', { key: apiKey.secret, ...task }))).toEqual([403, 'scope_missing']);
-    expect(told(await bringIn(bytes, '', { authorization: `Bearer ${apiKey.secret}` }))).toEqual([
-      403,
-      'scope_missing',
-    ]);
-    expect((await send('GET', '/v1/tasks', { key: us.key })).status).toBe(200);
+  test('[EXPORT-7] it takes no commands; a fork of it goes on from where it ends', async () => {
+    const key = (await bringIn(bytes)).json.apiKey.secret;
+    const { size } = JSON.parse(bytes.split('\n', 1)[0] ?? '').checkpoint;
+    const task = { json: { operation: 'swarm.echo', input: 'on' }, headers: { prefer: 'wait=10' } };
+    for (const [path, json] of [
+      ['/v1/tasks', task.json],
+      ['/v1/keys', { name: 'x', scopes: ['tasks:read'] }],
+      ['/v1/ledger/transfers', { debit: 'tenant', credit: 'team/a', amountMicro: 1 }],
+    ] as const) {
+      expect(told(await send('POST', path, { key, json }))).toEqual([409, 'swarm_sealed']);
+    }
+    expect(told(await send('GET', '/v1/journal/checkpoint?size=2', { key }))).toEqual([409, 'swarm_sealed']);
+    expect((await send('GET', '/v1/journal/checkpoint', { key })).json.size).toBe(size);
+    const fork = await send('POST', '/v1/forks', { key, json: { name: 'goes on' } });
+    expect([fork.status, fork.json.parent?.seq]).toEqual([201, size]);
+    const done = await send('POST', '/v1/tasks', { key: fork.json.apiKey.secret, ...task });
+    expect([done.status, done.json.state]).toEqual([200, 'succeeded']);
+    expect((await send('GET', '/v1/journal/checkpoint', { key })).json.size).toBe(size);
   });
 
-  test('[P6] the same request again is answered as before, and another one under its key is refused', async () => {
+  test('[EXPORT-8] [P6] the same request again is answered as before, and another one under its key is refused', async () => {
     const headers = { 'idempotency-key': 'once' };
     const first = await bringIn(bytes, '', headers);
     const again = await bringIn(gzipSync(bytes), '', headers);
@@ -116,7 +144,7 @@ describe('an import', () => {
     expect(told(await bringIn(bytes, '?name=other', headers))).toEqual([422, 'idempotency_key_reused']);
   });
 
-  test('[P7] a tampered one is refused with the first bad seq, and leaves nothing behind', async () => {
+  test('[EXPORT-5] [P7] a tampered one is refused with the first bad seq, and leaves nothing behind', async () => {
     const before = await imports();
     const lines = bytes.split('\n');
     const [, , , line = ''] = lines;
@@ -140,7 +168,7 @@ describe('an import', () => {
     expect([...told(held), held.json.seq]).toEqual([422, 'import_invalid', null]);
   });
 
-  test('[P15] hostile bodies are refused early: an endless line, a bomb, another type', async () => {
+  test('[EXPORT-5] [P15] hostile bodies are refused early: an endless line, a bomb, another type', async () => {
     const header = `${bytes.split('\n', 1)[0]}\n`;
     const endless = new Blob([header, 'x'.repeat(20_000_000)]).stream();
     expect(told(await bringIn(endless))).toEqual([422, 'import_invalid']);
@@ -152,7 +180,7 @@ describe('an import', () => {
     expect(told(other)).toEqual([415, 'unsupported_media_type']);
   });
 
-  test('it is deleted with its key, and nobody else may', async () => {
+  test('[EXPORT-12] it is deleted with its key, and nobody else may', async () => {
     const { id, apiKey } = (await bringIn(bytes, '', { 'idempotency-key': 'deleted' })).json;
     const others = await signUp('Others');
     for (const method of ['GET', 'DELETE']) {

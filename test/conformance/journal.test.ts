@@ -1,8 +1,13 @@
 // The journal as outsiders read it: CloudEvents by their own library, a stream that resumes, proofs that hold.
 
+import { execFile } from 'node:child_process';
 import { createHash, createPublicKey, verify } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { CloudEvent } from 'cloudevents';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Organization, send, signUp, told, url } from './client.ts';
 
 let us: Organization;
@@ -135,3 +140,65 @@ test('dead letters are none, and one of nobody’s is not found', async () => {
   const missing = await send('GET', '/v1/telemetry/dead-letters/2026-11-20_aa', { key: us.key });
   expect(told(missing)).toEqual([404, 'dead_letter_not_found']);
 });
+
+test('[JOURNAL-19] from a checkpoint that is held a proof leads to every later one; sizes that cannot be are refused', async () => {
+  const held = (await send('GET', '/v1/journal/checkpoint', { key: us.key })).json;
+  await send('POST', '/v1/tasks', {
+    key: us.key,
+    json: { operation: 'swarm.echo', input: 2 },
+    headers: { prefer: 'wait=10' },
+  });
+  const proof = (await send('GET', `/v1/journal/consistency?from=${held.size}`, { key: us.key })).json;
+  expect(proof).toMatchObject({ from: held.size, to: proof.checkpoint.size });
+  expect(proof.to).toBeGreaterThan(held.size);
+  const { stdout } = await python([write('proof.json', proof), write('held.json', held), '--key', held.publicKey]);
+  expect(stdout).toContain(`go on from the ${held.size} that you hold`);
+  const again = await send('GET', `/v1/journal/checkpoint?size=${held.size}`, { key: us.key });
+  expect(again.json).toEqual(held);
+  const listed = (await send('GET', '/v1/journal/checkpoints?limit=1', { key: us.key })).json;
+  expect(listed.data).toEqual([proof.checkpoint]);
+  const next = await send('GET', `/v1/journal/checkpoints?limit=1&cursor=${listed.nextCursor}`, { key: us.key });
+  expect(next.json.data).toEqual([held]);
+  for (const [path, status, code] of [
+    ['consistency?from=99999', 422, 'size_ahead'],
+    [`consistency?from=3&to=2`, 422, 'sizes_reversed'],
+    ['consistency?from=1&to=99999', 422, 'size_ahead'],
+    ['consistency?from=0', 400, 'invalid_request'],
+    ['consistency', 400, 'invalid_request'],
+    ['checkpoint?size=99999', 422, 'size_ahead'],
+    ['checkpoint?size=x', 400, 'invalid_request'],
+    ['proof?seq=5&size=4', 422, 'sizes_reversed'],
+  ] as const)
+    expect([path, ...told(await send('GET', `/v1/journal/${path}`, { key: us.key }))]).toEqual([path, status, code]);
+});
+
+test('[VERIFY-2] the verifier in Python accepts what the platform proves, and refuses it changed', async () => {
+  const json = { operation: 'swarm.echo', input: 'proved' };
+  const task = await send('POST', '/v1/tasks', { key: us.key, json, headers: { prefer: 'wait=10' } });
+  const proof = (await send('GET', `/v1/tasks/${task.json.id}/proof`, { key: us.key })).json;
+  const { publicKey } = proof.checkpoint;
+  const { stdout } = await python([write('task.json', proof), '--key', publicKey]);
+  expect(stdout).toContain('task.succeeded');
+  const event = (await send('GET', '/v1/journal/proof?seq=2&size=7', { key: us.key })).json;
+  expect(event.checkpoint.size).toBe(7);
+  await python([write('event.json', event), '--key', publicKey]);
+  const changed = JSON.parse(JSON.stringify(proof).replace('"proved"', '"forged"'));
+  await expect(python([write('changed.json', changed)])).rejects.toMatchObject({ code: 1 });
+  const richer = { ...proof, transfers: proof.transfers.map((one: object) => ({ ...one, settledMicro: 1 })) };
+  await expect(python([write('richer.json', richer)])).rejects.toMatchObject({ code: 1 });
+  await expect(python([write('task.json', proof), '--key', 'A'.repeat(43)])).rejects.toMatchObject({ code: 1 });
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'starling-journal-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, value: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(value));
+  return path;
+}
+
+/** Runs the stand-alone verifier. */
+function python(words: readonly string[]): Promise<{ stdout: string }> {
+  return promisify(execFile)('python3', [join(import.meta.dirname, '../../docs/verify/verify.py'), ...words]);
+}

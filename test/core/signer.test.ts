@@ -6,6 +6,7 @@ import { verifyCheckpoint } from '../../core/journal/checkpoint.ts';
 import { judgeContinuation } from '../../core/journal/continuation.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { leafOf, rootOf, verifyInclusion } from '../../core/journal/merkle.ts';
+import { type TaskProof, verifyTaskProof } from '../../core/journal/proof.ts';
 import { checkpointEvents, checkpointMs } from '../../core/limits.ts';
 import { err, ok } from '../../core/result.ts';
 import { blockLeaves, cacheSubtrees, journalTree } from '../../durable-objects/swarm/merkle-tree.ts';
@@ -178,10 +179,22 @@ describe('a swarm that would sign another history', () => {
     await expect(signer.run()).rejects.toThrow('cannot be read');
     expect(new Set(logged)).toEqual(new Set(['checkpoint_outside_unreachable']));
     expect(objects.objects.size).toBe(0);
+    // It is due until it is held there, though nothing is left to sign.
+    expect(signer.dueAt()).toBe(swarm.now);
     fails = false;
     await signer.run();
-    expect(objects.objects.size).toBe(1);
+    expect([objects.objects.size, signer.dueAt()]).toEqual([1, null]);
     expect(swarm.store.halted()).toBeNull();
+  });
+
+  test('[JOURNAL-21] begins to hold outside what it signs, though it was opened before the swarm was created', async () => {
+    const objects = memoryObjectStore();
+    const swarm = new StoreSwarm({ isCreated: false });
+    const signer = swarm.signer({ outside: outsideCheckpoint(objects) });
+    await signer.compareOutside();
+    swarm.create();
+    await signer.run();
+    expect([...objects.objects.keys()]).toEqual([`checkpoints/${swarm.store.origin()}.json`]);
   });
 
   test('[JOURNAL-21] takes something that nobody signed for what it is: said, not believed', async () => {
@@ -297,6 +310,31 @@ describe('events that have left for the archive', () => {
     // The whole tree needs none of them.
     const { size } = (await swarm.proof({ type: 'checkpoint' }, { readEvents: gone })) as SignedCheckpoint;
     expect(size).toBe(swarm.store.head().seq);
+  });
+
+  test('[JOURNAL-23] are found for the proof of their task, as long as it did not take days', async () => {
+    const swarm = new StoreSwarm();
+    const task = swarm.do({ type: 'RequestTask', operation: 'swarm.echo', input: 1 });
+    swarm.now += 1_000;
+    swarm.do({ type: 'CancelTask', task: task as `tsk_${string}` });
+    swarm.now += 1_000;
+    grow(swarm, 1_000);
+    const query = { type: 'task-proof', id: task } as const;
+    const before = (await swarm.proof(query)) as TaskProof;
+    expect(before.transfers).toMatchObject([{ state: 'voided' }]);
+    const { upTo, readEvents } = archive(swarm, 300);
+    const { createdAt } = swarm.row('swarm', 'self');
+    const segment = (n: number) => ({ from: 1, to: upTo, state: 'kept', fromAt: createdAt, toAt: swarm.now, n });
+    const insert = (n: number) =>
+      swarm.sql.run('INSERT INTO segment (id, body) VALUES (?, ?)', String(n), JSON.stringify(segment(n)));
+    insert(1);
+    swarm.sql.run(`UPDATE swarm SET body = json_set(body, '$.archivedTo', ?)`, upTo);
+    swarm.reopen();
+    const after = (await swarm.proof(query, { readEvents })) as TaskProof;
+    expect(after).toEqual(before);
+    expect(verifyTaskProof(after, swarm.keys.publicKey)).toMatchObject({ ok: true });
+    for (const n of [2, 3, 4, 5]) insert(n);
+    await expect(swarm.proof(query, { readEvents })).rejects.toThrow('range_too_large');
   });
 
   test('[JOURNAL-23] need a few dozen kept roots, however long the journal is', () => {

@@ -15,7 +15,7 @@ test('[DIRECTORY-40] the newest migration ends in the schema of the code', async
     .at(-1);
   const before = JSON.parse(readFileSync(join(folder, 'meta', newest ?? ''), 'utf8'));
   const now = await generateSQLiteDrizzleJson(schema, before.id);
-  expect(Object.keys(now.tables)).toHaveLength(11);
+  expect(Object.keys(now.tables)).toHaveLength(13);
   expect(await generateSQLiteMigration(before, now)).toEqual([]);
 });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chain } from '../../core/journal/event.ts';
 import { EXIT } from '../../edge-node/src/cli/exit-codes.ts';
 import { runCommand } from '../../edge-node/src/cli/main.ts';
 import { credits, microOf, printable, table, timeOf } from '../../edge-node/src/cli/output.ts';
@@ -11,7 +12,8 @@ import { createEventParser, eventCharsMax } from '../../edge-node/src/cli/sse.ts
 import type { Terminal } from '../../edge-node/src/cli/terminal.ts';
 import { openHome } from '../../edge-node/src/home.ts';
 import { readEnrolment } from '../../edge-node/src/identity.ts';
-import { anId, aTask, problem, startTestApi, type TestApi } from './test-api.ts';
+import { root } from '../tidy/repository.ts';
+import { anId, aTask, origin, problem, startTestApi, type TestApi } from './test-api.ts';
 
 let api: TestApi;
 let folder = '';
@@ -365,6 +367,98 @@ describe('the journal', () => {
     expect([exit, JSON.parse(err).error.seq]).toEqual([EXIT.unproved, seq]);
   });
 });
+
+describe('verify', () => {
+  beforeEach(() => {
+    for (let n = 0; n < 250; n++) api.append('thing.done');
+  });
+  const held = () => JSON.parse(readFileSync(join(folder, 'held.json'), 'utf8')) as { size: number; head: string };
+  const pages = () =>
+    api.seen.filter(({ path }) => path === '/v1/journal').map(({ query }) => Number(query.cursor ?? 0));
+
+  test('[VERIFY-5] keeps a checkpoint, then proves from there on, and reads nothing when it must be quick', async () => {
+    expect((await signedIn('verify --held held.json')).exit).toBe(EXIT.ok);
+    expect(held().size).toBe(250);
+    expect((statSync(join(folder, 'held.json')).mode & 0o777).toString(8)).toBe('600');
+    for (let n = 0; n < 30; n++) api.append('thing.done');
+    api.seen.length = 0;
+    const { exit, out } = await signedIn('verify --held held.json');
+    expect([exit, held().size, pages()]).toEqual([EXIT.ok, 280, [250]]);
+    expect(out).toContain('30 events after the 250 that are held');
+    api.append('thing.done');
+    api.seen.length = 0;
+    expect((await signedIn('verify --held held.json --quick')).exit).toBe(EXIT.ok);
+    expect([held().size, pages()]).toEqual([281, []]);
+    // Nothing new is nothing wrong.
+    expect((await signedIn('verify --held held.json')).exit).toBe(EXIT.ok);
+    expect((await signedIn('verify --held held.json --key another-key')).exit).toBe(EXIT.unproved);
+  });
+
+  test.each([
+    ['an event under what is held was changed', (events: TestApi['events']) => rewrite(events, 99)],
+    ['the journal was cut', (events: TestApi['events']) => events.splice(200)],
+  ])('[VERIFY-5] finds that %s, in every way, and overwrites nothing', async (_, tamper) => {
+    await signedIn('verify --held held.json');
+    const kept = held();
+    tamper(api.events);
+    for (const quick of ['', ' --quick']) {
+      expect((await signedIn(`verify --held held.json${quick}`)).exit).toBe(EXIT.unproved);
+    }
+    expect(held()).toEqual(kept);
+  });
+
+  test('[VERIFY-5] says the seq of an event since that does not hold', async () => {
+    await signedIn('verify --held held.json');
+    for (let n = 0; n < 30; n++) api.append('thing.done');
+    Object.assign(api.events[264] ?? {}, { body: '{"n":7}' });
+    const { exit, err } = await signedIn('verify --held held.json --json');
+    expect([exit, JSON.parse(err).error.seq]).toEqual([EXIT.unproved, 265]);
+  });
+
+  test('proves files without a server or a key, and says what they are', async () => {
+    const vectors = join(root, 'docs/verify/vectors');
+    for (const [file, words] of [
+      ['export.ndjson', 'an export'],
+      ['export.parquet', 'an export'],
+      ['archive', 'an archive'],
+      ['task.json', 'a task'],
+      ['event.json', 'an event'],
+      ['checkpoint.json', 'a checkpoint'],
+    ]) {
+      const { exit, out } = await starling(['verify', '--file', join(vectors, file ?? '')]);
+      expect([file, exit, out.includes(words ?? '')]).toEqual([file, EXIT.ok, true]);
+    }
+    const consistency = ['verify', '--file', join(vectors, 'consistency.json')];
+    expect((await starling(consistency)).exit).toBe(EXIT.usage);
+    expect((await starling([...consistency, '--held', join(vectors, 'held.json')])).exit).toBe(EXIT.ok);
+    writeFileSync(join(folder, 'changed.json'), readFileSync(join(vectors, 'task.json'), 'utf8').replace('400', '399'));
+    expect((await starling('verify --file changed.json')).exit).toBe(EXIT.unproved);
+    expect(api.seen).toEqual([]);
+  });
+
+  test('refuses what it cannot read, and to be quick about nothing', async () => {
+    writeFileSync(join(folder, 'other.json'), '{"size":1}');
+    for (const words of [
+      '--file nothing.json',
+      '--file other.json',
+      '--held other.json',
+      '--quick',
+      '--quick --held new.json',
+    ])
+      expect([words, (await signedIn(`verify ${words}`)).exit]).toEqual([words, EXIT.usage]);
+    expect((await starling('verify')).exit).toBe(EXIT.forbidden);
+  });
+});
+
+/** Another past, with all its hashes: as somebody with the database could write it. */
+function rewrite(events: TestApi['events'], at: number): void {
+  for (let index = at; index < events.length; index++) {
+    const { type, subject, body, at: time, actor, command } = events[index] as TestApi['events'][number];
+    const said = { type, subject, body: index === at ? '{"n":0}' : body };
+    const previous = events[index - 1]?.hash ?? '';
+    events[index] = chain(origin, previous, index + 1, said, { at: time, actor, command, trace: null });
+  }
+}
 
 test('operations and ledger show credits, not micro-credits', async () => {
   expect((await signedIn('operations')).out).toContain('0.0025');

@@ -54,6 +54,7 @@ async function refusal(bytes: Uint8Array | ReadableStream<Uint8Array>) {
 
 const next = checkpoint.size + 1;
 const device = { device: 'dev_1', squad: 0, name: '', enrollment: 'enr_1', did: 'did:key:z1' };
+const held = { debit: 'tenant', credit: 'team/a' };
 const moved = { transfer: 'trf_1', debit: 'a', credit: 'b', amountMicro: 1, reference: '' };
 
 describe('journals whose hashes hold', () => {
@@ -81,25 +82,33 @@ describe('journals whose hashes hold', () => {
   });
 
   test('[EXPORT-5] what is unique and said twice is refused where it is said again', async () => {
-    const filler = Array.from({ length: 20 }, (_, i) => ({
-      type: 'transfer.posted',
-      body: { ...moved, debit: 'treasury', transfer: `trf_${i}` },
-    }));
+    let made = 0;
+    const filler = () =>
+      Array.from({ length: 20 }, () => ({
+        type: 'transfer.posted',
+        body: { ...moved, debit: 'treasury', transfer: `trf_${++made}` },
+      }));
     const error = await refusal(
       forged(
-        ...filler,
+        { type: 'enrollment.opened', body: { enrollment: 'enr_1', name: null, autonomyLevel: 1, expiresAt: 1 } },
+        ...filler(),
         { type: 'device.enrolled', body: device },
-        ...filler,
+        ...filler(),
         { type: 'device.enrolled', body: { ...device, device: 'dev_2' } },
-        ...filler,
+        ...filler(),
       ),
     );
-    expect(error).toMatchObject({ code: 'import_invalid', seq: next + 41 });
+    expect(error).toMatchObject({ code: 'import_invalid', seq: next + 42 });
   });
 
   test('[EXPORT-5] [P4] books that do not add up are refused', async () => {
-    const error = await refusal(forged({ type: 'transfer.posted', body: { ...moved, debit: 'team/a', amountMicro: 6 } }));
-    expect(error).toMatchObject({ code: 'import_invalid', seq: null, detail: expect.stringContaining('account') });
+    const error = await refusal(
+      forged(
+        { type: 'transfer.held', body: { ...moved, ...held, amountMicro: 5, expiresAt: START + 1 } },
+        { type: 'transfer.voided', body: { transfer: 'trf_2', hold: 'trf_1', ...held, heldMicro: 4, amountMicro: 0 } },
+      ),
+    );
+    expect(error).toMatchObject({ code: 'import_invalid', seq: null, detail: expect.stringContaining('hold') });
   });
 
   test('[EXPORT-3] the first event makes the swarm that the origin names, with the key that signs', async () => {

@@ -42,6 +42,8 @@ export class ForkObject implements Relative {
   #sent = 0;
   /** The filler's clock jumps so far at each look: it stops after a step. */
   hurryMs = 0;
+  /** What its database is said to hold. */
+  bytes = 0;
   #hurried = 0;
 
   constructor(family: Family) {
@@ -62,6 +64,7 @@ export class ForkObject implements Relative {
       execute: (commands) => this.store.executeMany(commands).executed,
       told: () => {},
       newKey: newSigningKey,
+      databaseSize: () => this.bytes,
       now: () => {
         this.#hurried += this.hurryMs;
         return now() + this.#hurried;
@@ -90,11 +93,16 @@ export class ForkObject implements Relative {
     return result.ok ? null : result.error.code;
   }
 
-  whatIf(wanted: WhatIfWanted): Promise<Result<WhatIf, Rejection>> {
+  /** @param most commands that are executed before it is cut off */
+  whatIf(wanted: WhatIfWanted, most = Number.POSITIVE_INFINITY): Promise<Result<WhatIf, Rejection>> {
+    let left = most;
     return runWhatIf(OWNER, wanted, {
       read: this.store.read,
       past: () => this.#family.past,
-      execute: (execute) => this.send(execute),
+      execute: (execute) => {
+        if (left-- <= 0) throw new Error('cut off');
+        return this.send(execute);
+      },
     });
   }
 

@@ -5,7 +5,7 @@ import { OUTWARD } from '../../core/forks/state.ts';
 import type { DeviceId, EnrollmentId, TaskId } from '../../core/ids.ts';
 import { err } from '../../core/result.ts';
 import { SELF } from '../../core/swarm/state.ts';
-import { createForking } from '../../durable-objects/swarm/forking.ts';
+import { createForking, outwardExporter } from '../../durable-objects/swarm/forking.ts';
 import { aDescription, anOffer } from '../core/builders.ts';
 import { OWNER } from '../core/memory-swarm.ts';
 import { World } from '../core/model-world.ts';
@@ -48,6 +48,7 @@ function forking({ store, sql }: ForkObject, family: Family) {
     objects: family.objects,
     execute: (command) => store.executeMany([command]).executed[0] as never,
     told: () => {},
+    databaseSize: () => 0,
     durable: async () => {},
     empty: async () => {},
     now: () => family.now(),
@@ -115,6 +116,24 @@ describe('outward effects', () => {
     const before = fork.stored('delivery').length;
     fork.do({ type: 'RequestTask', operation: 'swarm.echo', input: 2 });
     expect(fork.stored('delivery')).toHaveLength(before);
+  });
+
+  test('[FORK-7] spans of what happened while they were off are dropped', async () => {
+    const { family, fork } = await aFork(5_103);
+    const sent: string[] = [];
+    const exporter = {
+      async send(body: string) {
+        sent.push(body);
+        return { outcome: 'taken', rejected: 0 } as const;
+      },
+    };
+    const taken = { outcome: 'taken' };
+    expect(await outwardExporter(exporter, fork.store.read)?.send('off')).toMatchObject(taken);
+    expect(await outwardExporter(exporter, family.parent.store.read)?.send('the parent’s')).toMatchObject(taken);
+    await forking(fork, family).switchEffects(OWNER, 'on');
+    expect(await outwardExporter(exporter, fork.store.read)?.send('on')).toMatchObject(taken);
+    expect(sent).toEqual(['the parent’s', 'on']);
+    expect(outwardExporter(null, fork.store.read)).toBeNull();
   });
 
   test('[FORK-7] only a fork has effects to switch', async () => {

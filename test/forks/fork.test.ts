@@ -6,6 +6,7 @@ import { archiveId } from '../../core/archive/state.ts';
 import { LEFT_OUT } from '../../core/forks/state.ts';
 import { type Entry, entriesOf, stateHash } from '../../core/history/state-tree.ts';
 import { newId, type TaskId } from '../../core/ids.ts';
+import { storageBytesRefuse } from '../../core/limits.ts';
 import { err } from '../../core/result.ts';
 import { type RowMap, replay } from '../../core/swarm/replay.ts';
 import { KINDS, SELF } from '../../core/swarm/state.ts';
@@ -247,6 +248,35 @@ describe('filling', () => {
     family.objects.put = put;
     fork.reopen();
     expect(await fillUp(fork, made.value)).toMatchObject({ ok: true, value: 'ready' });
+  });
+
+  test('[FORK-10] deleted while it is filled, nothing of it comes back', async () => {
+    const { family, some } = await lived(4_520, 60);
+    const made = await family.wanted({ seq: some });
+    if (!made.ok) throw new Error();
+    const fork = family.object(made.value);
+    family.pageRows = 5;
+    let pages = 0;
+    family.beforePage = () => {
+      if (++pages !== 3) return;
+      fork.filler.forget();
+      fork.sql.run('DELETE FROM base');
+      fork.sql.run('DELETE FROM meta');
+    };
+    expect(await fork.filler.fill(made.value)).toEqual(err({ code: 'swarm_not_found' }));
+    expect(fork.sql.all('SELECT * FROM base')).toEqual([]);
+    expect(fork.sql.all('SELECT * FROM meta')).toEqual([]);
+    expect(fork.filler.isFilling()).toBe(false);
+  });
+
+  test('[FORK-8] a parent that does not fit is refused before the object is full', async () => {
+    const { family, some } = await lived(4_510, 60);
+    const made = await family.wanted({ seq: some });
+    if (!made.ok) throw new Error();
+    const fork = family.object(made.value);
+    fork.bytes = storageBytesRefuse + 1;
+    expect(await fork.filler.fill(made.value)).toEqual(err({ code: 'storage_full' }));
+    expect(fork.store.head().seq).toBe(0);
   });
 });
 

@@ -66,8 +66,12 @@ describe('the first start', () => {
     'docs/start.md',
     'docs/guides/first-task.md',
     'docs/guides/missions.md',
+    'docs/guides/rewind.md',
+    'docs/guides/fork-and-what-if.md',
     'docs/guides/verify.md',
     'docs/guides/prove-to-an-outsider.md',
+    'docs/guides/query-the-archive.md',
+    'docs/guides/export-and-import.md',
   ])(
     'every command of %s does what the page says it does',
     async (page) => {

@@ -13,12 +13,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { checkNow, checkWhole } from './kill/checks.ts';
 import { type EdgeProcess, enrolEdgeNode, factsOfDevice, runEdgeNode } from './kill/edge-process.ts';
-import { type Findings, openFindings } from './model/findings.ts';
 import { type Load, promise, startLoad } from './kill/load.ts';
 import { plantLies } from './kill/planted.ts';
-import { type Random, seededRandom } from './random.ts';
 import { freePort, runServer, type ServerProcess } from './kill/server-process.ts';
 import { openTenant, signUpTenant, type Tenant } from './kill/tenant.ts';
+import { type Findings, openFindings } from './model/findings.ts';
+import { type Random, seededRandom } from './random.ts';
 
 const KINDS = ['workerd', 'server', 'edge'] as const;
 type Kind = (typeof KINDS)[number];

@@ -1,6 +1,7 @@
 // Many seeds on all cores: each worker takes the next one when it is done.
 
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SeedResult, SeedRun } from './run-seed.ts';
 
@@ -13,7 +14,7 @@ export async function runSeeds(runs: Iterable<SeedRun>, done: (result: SeedResul
     return next === null || next.done ? null : next.value;
   };
   const work = async (): Promise<void> => {
-    const worker = new Worker(new URL('./seed-worker.ts', import.meta.url));
+    const worker = new Worker(join(import.meta.dirname, 'seed-worker.ts'));
     try {
       for (let run = take(); run !== null; run = take()) {
         const result = await ask(worker, run);

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { verifyByDid } from '../../core/devices/did.ts';
 import { jsonDepthMax } from '../../core/json.ts';
 import * as coreLimits from '../../core/limits.ts';
+import { checkpoint } from '../../core/wire/checkpoint.ts';
 import {
   type ChallengeText,
   CLOSE_CODES,
@@ -114,7 +115,7 @@ function expectFields(heading: string, shape: Shape): void {
 describe('the page of the device protocol', () => {
   const unions = [
     ['## Frames from the device', deviceFrame, []],
-    ['## Frames from the squad', squadFrame, []],
+    ['## Frames from the squad', squadFrame, [['A checkpoint', checkpoint.shape]]],
     [
       '## Facts',
       factBody,

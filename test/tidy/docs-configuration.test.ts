@@ -23,7 +23,7 @@ function variablesRead(): Set<string> {
     for (const [, name = ''] of text.matchAll(/\benv\??\.([A-Z][A-Z0-9_]+)\b/g)) found.add(name);
     for (const [, names = ''] of text.matchAll(/\{([A-Z0-9_,\s]+)\} = process\.env/g))
       for (const name of names.split(',')) found.add(name.trim());
-    for (const [, name = ''] of text.matchAll(/'(STARLING_[A-Z_]+)'/g)) found.add(name);
+    for (const [, name = ''] of text.matchAll(/'(STARLING_[A-Z0-9_]+)'/g)) found.add(name);
   }
   for (const name of [...bindings, ...NOT_SET_BY_PEOPLE]) found.delete(name);
   return found;

@@ -59,10 +59,10 @@ describe('every page', () => {
     }
   });
 
-  it('runs only programs that are there: npm, npx starling, curl, openssl, node', () => {
+  it('runs only programs that are there: npm, npx starling, curl, openssl, node, python3', () => {
     expect(runnable.length).toBeGreaterThan(15);
     const known =
-      /^(npm (start|test|run [a-z-]+( -- .*)?)|npx starling [a-z]+|curl -s |export [A-Z_]+="\$\(node -p |[A-Z]+=)/;
+      /^(npm (start|test|run [a-z-]+( -- .*)?)|npx starling [a-z]+|curl -s |node -p |python3 docs\/verify\/verify\.py |export [A-Z_]+="\$\(node -p |[A-Z]+=)/;
     const strange = runnable.flatMap(([path, { text }]) =>
       commandsOf(text)
         .filter((line) => !known.test(line))
@@ -183,7 +183,7 @@ describe('the first page', () => {
     const { COMMANDS } = await import('../../edge-node/src/cli/commands.ts');
     const names = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
     for (const { text } of [...atRoot, ...docs]) {
-      for (const [, first = '', second = ''] of text.matchAll(/npx starling ([a-z]+)(?: ([a-z]+))?/g)) {
+      for (const [, first = '', second = ''] of text.matchAll(/npx starling ([a-z]+)(?: ([a-z][a-z-]*))?/g)) {
         expect(names.includes(first) || names.includes(`${first} ${second}`), `${first} ${second}`).toBe(true);
       }
     }

@@ -22,7 +22,7 @@ export interface Node {
 export const root = dirname(dirname(import.meta.dirname));
 /** What is not ours, or not source. */
 const SKIPPED = new Set(['node_modules', '.git', '.starling', '.wrangler', 'dist', 'fixtures']);
-const TEXT = /\.(ts|tsx|mts|mjs|js|json|md|sql|toml|yml|yaml|sh|html|css)$|(^|\/)(\.ci\/run|\.gitignore|LICENSE)$/;
+const TEXT = /\.(ts|tsx|mts|mjs|js|json|md|sql|toml|yml|yaml|sh|html|css|py)$|(^|\/)(\.ci\/run|\.gitignore|LICENSE)$/;
 
 /** All text files of the repository, in order of their paths. */
 export function readRepository(): SourceFile[] {

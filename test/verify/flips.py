@@ -11,6 +11,8 @@ import json
 import random
 import sys
 
+sys.dont_write_bytecode = True
+
 
 def load(path):
     spec = importlib.util.spec_from_file_location("verify", path)

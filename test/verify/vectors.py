@@ -8,6 +8,8 @@ import json
 import os
 import sys
 
+sys.dont_write_bytecode = True
+
 
 def main(verify_path, folder):
     spec = importlib.util.spec_from_file_location("verify", verify_path)

@@ -119,7 +119,7 @@ async function said(bytes: Uint8Array): Promise<string> {
   if (file !== null)
     return canonical({ mark: file.mark, events: file.events, checkpoint: file.metadata.get('starling.checkpoint') });
   const text = Buffer.from(bytes).toString('utf8');
-  const lines = text.startsWith('{"starling"') ? text.split('\n').slice(0, -1) : [text];
+  const lines: readonly string[] = text.startsWith('{"starling"') ? text.split('\n').slice(0, -1) : [text];
   return lines.map((line) => canonical(JSON.parse(line))).join('\n');
 }
 

@@ -6,6 +6,8 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from 'clou
 import { env } from 'cloudflare:workers';
 import { parquetReadObjects } from 'hyparquet';
 import { expect, test } from 'vitest';
+import type { ObjectStore } from '../../core/archive/port.ts';
+import { objectBytesMax } from '../../core/limits.ts';
 import { deriveKey, open, seal } from '../../functions/secrets.ts';
 import { r2Store } from '../../functions/storage/r2-store.ts';
 import { handleQueue } from '../../functions/telemetry/handle-queue.ts';
@@ -14,8 +16,8 @@ import { newSecret, newSigner } from '../../functions/webhooks/signing-key.ts';
 import { verifyDelivery } from '../../functions/webhooks/verify.ts';
 import { aMessage, aRecord, NOON, swarm, tenant } from '../telemetry/queue-batch.ts';
 
-// The binding of the bucket, which wrangler.toml declares.
-const { ARCHIVE } = env as unknown as { ARCHIVE: R2Bucket };
+// Bindings that wrangler.toml declares.
+const { ARCHIVE, ARCHIVE_STORE } = env as unknown as { ARCHIVE: R2Bucket; ARCHIVE_STORE: ObjectStore };
 
 async function deliver(queue: string, bodies: Readonly<Record<string, unknown>>) {
   const messages = Object.entries(bodies).map(([id, body]) => ({ id, body, timestamp: new Date(NOON), attempts: 1 }));
@@ -65,6 +67,38 @@ test('[DEAD-8] in workerd a dead letter becomes a JSON object and is acknowledge
   expect(reports).toEqual([]);
   const object = await ARCHIVE.get(`dead-letters/tenant=${tenant()}/date=2026-11-20/d1.json`);
   expect(await object?.json()).toMatchObject({ id: '2026-11-20_d1', tenant: tenant(), body: { tenant: tenant() } });
+});
+
+test('[STORE-9] by RPC an object reaches the store as it would without, up to the limit, and a key that is none of ours does not', async () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+  const contentType = 'application/octet-stream';
+  const key = 'snapshots/tnt_1/swm_1/a.json.gz';
+  expect(await ARCHIVE_STORE.put(key, bytes, { contentType, ifAbsent: true })).toBe('stored');
+  expect(await ARCHIVE_STORE.put(key, new Uint8Array(1), { contentType, ifAbsent: true })).toBe('present');
+  expect(await ARCHIVE_STORE.get(key)).toEqual(bytes);
+  expect(await ARCHIVE_STORE.list('snapshots/tnt_1/', null, 10)).toEqual({
+    objects: [{ key, bytes: bytes.length }],
+    cursor: null,
+  });
+  await ARCHIVE_STORE.delete([key]);
+  expect(await ARCHIVE_STORE.get(key)).toBeNull();
+  const most = new Uint8Array(objectBytesMax);
+  expect(await ARCHIVE_STORE.put(key, most, { contentType })).toBe('stored');
+  expect((await ARCHIVE_STORE.get(key))?.length).toBe(objectBytesMax);
+  await ARCHIVE_STORE.delete([key]);
+  // Awaited here: a promise of RPC is more than a promise, and would be asked for more than its value.
+  const refusal = async (call: () => Promise<unknown>) => {
+    try {
+      await call();
+      return null;
+    } catch (cause) {
+      return String(cause);
+    }
+  };
+  for (const bad of ['other/a', 'snapshots/../telemetry/a', 'snapshots']) {
+    expect(await refusal(() => ARCHIVE_STORE.put(bad, new Uint8Array(1), { contentType }))).toContain('a key of');
+    expect(await refusal(() => ARCHIVE_STORE.get(bad))).toContain('a key of');
+  }
 });
 
 test('[SIGN-4] in workerd a webhook is signed and verified with both kinds of key', () => {

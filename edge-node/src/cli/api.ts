@@ -62,6 +62,8 @@ export interface Api {
   readonly url: string;
   get(path: string, request?: ApiRequest): Promise<Result<ApiAnswer, ApiError>>;
   post(path: string, request?: ApiRequest): Promise<Result<ApiAnswer, ApiError>>;
+  patch(path: string, request?: ApiRequest): Promise<Result<ApiAnswer, ApiError>>;
+  delete(path: string, request?: ApiRequest): Promise<Result<ApiAnswer, ApiError>>;
   /** A stream of server-sent events, as it comes; one try. */
   stream(path: string, headers: Readonly<Record<string, string>>): Promise<Result<Response, ApiError>>;
 }
@@ -75,6 +77,9 @@ export function createApi(url: string, key: string | null, deps: ApiDeps): Api {
     url,
     get: (path, request = {}) => call(caller, 'GET', path, request),
     post: (path, request = {}) => call(caller, 'POST', path, { idempotencyKey: randomUUID(), ...request }),
+    // What either asks for is so, however often it is asked.
+    patch: (path, request = {}) => call(caller, 'PATCH', path, request),
+    delete: (path, request = {}) => call(caller, 'DELETE', path, request),
     async stream(path, headers) {
       const answered = await tryOnce(
         caller,

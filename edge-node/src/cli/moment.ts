@@ -49,6 +49,8 @@ function readingAt(at: string, api: Api, context: CommandContext): Api {
     },
     // Only commands that read have the option.
     post: () => Promise.reject(new Defect('nothing is changed in the past')),
+    patch: () => Promise.reject(new Defect('nothing is changed in the past')),
+    delete: () => Promise.reject(new Defect('nothing is changed in the past')),
     stream: () => Promise.reject(new Defect('nothing comes in the past')),
   };
 }

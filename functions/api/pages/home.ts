@@ -57,6 +57,7 @@ export function homePage(baseUrl: string): RenderedPage {
 <li><strong>What did it do, and why?</strong> Every decision is an event in one journal, chained by hashes and signed.</li>
 <li><strong>What did it cost?</strong> Credits move by double entry. A hold comes before the work, and no budget is passed.</li>
 <li><strong>Who did it?</strong> A device by its own key, an agent on it, or the swarm itself: the proof of a task says which.</li>
+<li><strong>What was it like then?</strong> Any read takes a moment of the past, <span class="mono">?at=</span>, and what changed between two moments is one question.</li>
 <li><strong>What if the line is cut?</strong> Devices keep what they found until the cloud has it for good. It counts once.</li>
 </ul>
 </main>

@@ -1,11 +1,19 @@
 // The archive: what of a swarm lies in object storage, moving events there now, and how long history is kept.
 
-import { ARCHIVE_STATES } from '../../../core/wire/archive.ts';
-import { answer, callSwarm, perform, refuse, show } from '../call.ts';
+import { sha256Bytes } from '../../../core/hash.ts';
+import { ARCHIVE_STATES, type SegmentView } from '../../../core/wire/archive.ts';
+import { answer, type Call, callSwarm, perform, read, refuse, show } from '../call.ts';
 import { type Route, route } from '../route.ts';
-import { Archived, ArchiveNow, Retention, Segment, SetRetention, Snapshot } from '../shapes/archive.ts';
+import { Archived, ArchiveNow, Manifest, Retention, Segment, SetRetention, Snapshot } from '../shapes/archive.ts';
 import { pageByState, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
+
+const PARQUET = 'application/vnd.apache.parquet';
+
+/** Where a swarm's own archive lies. */
+function folderOf({ caller }: Call): string {
+  return `journal/${caller.tenant}/${caller.swarm}/`;
+}
 
 export const archiveRoutes: readonly Route[] = [
   route({
@@ -38,6 +46,55 @@ export const archiveRoutes: readonly Route[] = [
       const { keepEvents } = body;
       const archived = await callSwarm(swarm, true, (service) => service.archiveSegments(actor, keepEvents), call.deps);
       return archived.ok ? answer(200, archived.value) : refuse(archived.error, call);
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/archive/segments/{id}/file',
+    operationId: 'getSegmentFile',
+    tag: 'Archive',
+    summary: 'Download a segment as Parquet',
+    description: 'The file as it lies in object storage, one row an event. It is checked against its hash first.',
+    scope: 'journal:read',
+    params: { id: { prefix: null, description: 'The id of a segment.', example: '0000000000000001' } },
+    answers: { 200: { description: 'The file.', body: { contentType: PARQUET } } },
+    refuses: ['segment_not_found', 'history_expired', 'history_damaged'],
+    serve: async ({ params }, call) => {
+      const found = await read({ type: 'segment', id: params.id }, call);
+      if (!found.ok) return refuse(found.error, call);
+      const { state, key, sha256, from, to } = found.value as unknown as SegmentView; // as it was asked for
+      // An imported journal tells of its original's archive, which is not for whoever reads the copy.
+      if (!key.startsWith(folderOf(call))) return refuse({ code: 'segment_not_found' }, call);
+      if (state !== 'kept') return refuse({ code: 'history_expired', from, to }, call);
+      const bytes = await call.deps.archive.get(key);
+      if (bytes === null || Buffer.from(sha256Bytes(bytes)).toString('hex') !== sha256) {
+        return refuse({ code: 'history_damaged', segment: params.id, from, to }, call);
+      }
+      const name = key.slice(key.lastIndexOf('/') + 1);
+      const headers = { 'content-type': PARQUET, 'content-disposition': `attachment; filename="${name}"` };
+      return new Response(new Uint8Array(bytes), { headers });
+    },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/archive/manifest',
+    operationId: 'getManifest',
+    tag: 'Archive',
+    summary: 'Get the manifest of the archive',
+    description:
+      'Every segment that is kept, and the signed checkpoint of the last event in them: with the files beside it, it proves itself.',
+    scope: 'journal:read',
+    answers: { 200: { description: 'The manifest.', body: Manifest } },
+    refuses: ['manifest_not_found'],
+    serve: async (_, call) => {
+      // It lies outside the swarm, so the swarm is asked whether the key is in force.
+      const inForce = await read({ type: 'status' }, call);
+      if (!inForce.ok) return refuse(inForce.error, call);
+      const bytes = await call.deps.archive.get(`${folderOf(call)}manifest.json`);
+      if (bytes === null) return refuse({ code: 'manifest_not_found' }, call);
+      return new Response(new Uint8Array(bytes), { headers: { 'content-type': 'application/json' } });
     },
   }),
 

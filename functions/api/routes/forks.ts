@@ -1,5 +1,5 @@
 // Forks: swarms that begin with another's rows at one moment. The directory keeps their places, their objects the rest. A
-// caller sees the forks of their own swarm, and the forks of those; a fork's key sees no further up than the fork [P9] [P13].
+// key of the organization's own swarm sees all of them; a fork's key sees no further up than the fork [P9] [P13].
 
 import { z } from 'zod';
 import { assert } from '../../../core/assert.ts';
@@ -9,27 +9,17 @@ import type { Fork as ForkMark, WhatIf } from '../../../core/forks/state.ts';
 import type { At } from '../../../core/history/port.ts';
 import type { SwarmId } from '../../../core/ids.ts';
 import { isId } from '../../../core/ids.ts';
-import { originName } from '../../../core/journal/event.ts';
-import { canonical, type Json, type JsonObject } from '../../../core/json.ts';
-import { allows, SCOPES } from '../../../core/keys/scopes.ts';
-import { mintToken } from '../../../core/keys/token.ts';
+import type { Json } from '../../../core/json.ts';
 import { listLimitDefault, whatIfTasksMax } from '../../../core/limits.ts';
-import { err, ok, type Result } from '../../../core/result.ts';
+import { ok, type Result } from '../../../core/result.ts';
 import { timeText } from '../../../core/work/view.ts';
-import {
-  type ForkRow,
-  findFork,
-  listForks,
-  markForkDeleted,
-  markReady,
-  noteEffects,
-  reserveFork,
-} from '../../directory/forks.ts';
+import { type ForkRow, markForkDeleted, markReady, noteEffects } from '../../directory/forks.ts';
 import { compareSwarms } from '../../forks/compare.ts';
-import { answer, asObject, type Call, callFork, callPast, callSwarm, done, read, refuse } from '../call.ts';
-import { edgeMade } from '../edge-made.ts';
+import { answer, asObject, type Call, callFork, callPast, callSwarm, done, refuse } from '../call.ts';
+import { forkView, makeFork } from '../make-fork.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, type Route, route } from '../route.ts';
+import { originSeen, type Seen, seenForks } from '../seen-forks.ts';
 import { EffectsChange, Fork, ForkComparison, ForkWithKey, NewFork, NewWhatIf, WhatIfResult } from '../shapes/forks.ts';
 import { page, pageOf } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
@@ -52,7 +42,10 @@ export const forkRoutes: readonly Route[] = [
     body: NewFork,
     answers: { 201: { description: 'The fork, with its key.', body: ForkWithKey } },
     refuses: [...OF_THE_PAST, 'limit_reached', 'scope_exceeds_own', 'fork_not_found'],
-    serve: ({ body }, call) => make(body.name, body.at ?? null, call),
+    serve: ({ body }, call) => {
+      const of = (body.of ?? call.caller.swarm) as SwarmId; // as the body was parsed
+      return makeFork({ name: body.name, at: body.at ?? null, of }, call);
+    },
   }),
 
   route({
@@ -64,8 +57,10 @@ export const forkRoutes: readonly Route[] = [
     scope: 'forks:read',
     answers: { 200: { description: 'All of them.', body: listOf(Fork) } },
     serve: async (_, call) => {
-      const seen = await seenBy(call);
-      return seen.ok ? answer(200, { data: seen.value.map(view), nextCursor: null }) : refuse(seen.error, call);
+      const seen = await seenForks(call);
+      return seen.ok
+        ? answer(200, { data: seen.value.forks.map(forkView), nextCursor: null })
+        : refuse(seen.error, call);
     },
   }),
 
@@ -80,7 +75,7 @@ export const forkRoutes: readonly Route[] = [
     answers: { 200: { description: 'The fork.', body: Fork } },
     refuses: ['fork_not_found'],
     serve: ({ params }, call) =>
-      withFork(params.id, call, async (row) => answer(200, view(await refreshed(row, call)))),
+      withFork(params.id, call, async (row) => answer(200, forkView(await refreshed(row, call)))),
   }),
 
   route({
@@ -106,7 +101,7 @@ export const forkRoutes: readonly Route[] = [
         );
         if (!switched.ok) return refuse(switched.error, call);
         await noteEffects(row.id, switched.value, deps.directory);
-        return answer(200, view({ ...row, effects: switched.value }));
+        return answer(200, forkView({ ...row, effects: switched.value }));
       }),
   }),
 
@@ -151,7 +146,8 @@ export const forkRoutes: readonly Route[] = [
     serve: ({ params, query }, call) =>
       withFork(params.id, call, async (row, seen) => {
         const other = (query.with ?? row.parent.swarm) as SwarmId; // as the query was parsed
-        if (!isSeen(other, seen, call)) return refuse(other === row.parent.swarm ? NOT_THE_PARENT : NOT_FOUND, call);
+        if ((await originSeen(other, seen, call)) === null)
+          return refuse(other === row.parent.swarm ? NOT_THE_PARENT : { code: 'fork_not_found' }, call);
         const compared = await compareWith(row, other, pageOf(query), call);
         return compared.ok ? answer(200, plain(compared.value)) : refuse(compared.error, call);
       }),
@@ -182,7 +178,7 @@ export const forkRoutes: readonly Route[] = [
     ],
     serve: ({ params, body }, call) =>
       withFork(params.id, call, async (row, seen) => {
-        if (!isSeen(row.parent.swarm, seen, call)) return refuse(NOT_THE_PARENT, call);
+        if ((await originSeen(row.parent.swarm, seen, call)) === null) return refuse(NOT_THE_PARENT, call);
         const until = await momentOf(row.parent.swarm, body.until ?? 'now', call);
         if (!until.ok) return refuse(until.error, call);
         if (until.value.seq < row.parent.seq) return refuse({ code: 'range_reversed' }, call);
@@ -203,92 +199,20 @@ export const forkRoutes: readonly Route[] = [
   }),
 ];
 
-const NOT_FOUND: Refusal = { code: 'fork_not_found' };
 const NOT_THE_PARENT: Refusal = {
   code: 'not_allowed',
   detail: 'This reads the parent: ask with a key of the parent.',
 };
 
-/** Makes a fork, or goes on with the one that this request has made before. */
-async function make(name: string, at: At | null, call: Call): Promise<Response> {
-  const { caller, command, deps, frame } = call;
-  const edge = edgeMade(command, caller.swarm, deps);
-  const [swarm, key] = [edge.id('swm'), edge.id('key')];
-  const asked = canonical({ name, at });
-  const known = command.remember ? await findFork(swarm, caller.tenant, deps.directory) : null;
-  const reserved = known ? await goOn(known, asked, call) : await reserve({ swarm, key, name, asked }, at, call);
-  if (!reserved.ok) return refuse(reserved.error, call);
-  frame.replayed = known?.status === 'ready';
-  const row = reserved.value;
-  const { id: _, status, asked: __, effects, createdAt, ...fork } = row;
-  const by = actorName(caller.actor);
-  const went =
-    status === 'ready'
-      ? ok('ready' as const)
-      : await callFork(swarm, (object) => object.forkFrom({ ...fork, swarm, by }), deps);
-  if (!went.ok) return refuse(went.error, call);
-  if (went.value === 'ready' && status !== 'ready') await markReady(swarm, deps.directory);
-  const secret = mintToken('sk', { t: row.tenant, s: swarm, k: row.key, p: [...row.scopes] }, deps.tokenKey);
-  const shown = view({ ...row, status: went.value });
-  return answer(201, { ...shown, apiKey: { id: row.key, secret } }, { location: `/v1/forks/${swarm}` });
-}
-
-/** The same request again gets the same fork; its key only who could have made it. */
-async function goOn(known: ForkRow, asked: string, call: Call): Promise<Result<ForkRow, Refusal>> {
-  const inForce = await read({ type: 'status' }, call);
-  if (!inForce.ok) return inForce;
-  if (known.asked !== asked) return err({ code: 'idempotency_key_reused' });
-  if (known.status === 'deleted') return err(NOT_FOUND);
-  const own = call.caller.actor.scopes;
-  const more = known.scopes.find((scope) => !allows(own, scope));
-  return more === undefined ? ok(known) : err({ code: 'scope_exceeds_own', scope: more });
-}
-
-async function reserve(
-  { swarm, key, name, asked }: Pick<ForkRow, 'key' | 'name' | 'asked'> & { readonly swarm: SwarmId },
-  at: At | null,
-  { caller, deps }: Call,
-): Promise<Result<ForkRow, Refusal>> {
-  const found = await callPast(caller.swarm, (past) => past.stateHash(caller.swarm, caller.actor, at ?? 'now'), deps);
-  if (!found.ok) return found;
-  const { moment, stateHash } = found.value;
-  const origin = originName(caller);
-  const parent = { swarm: caller.swarm, origin, seq: moment.seq, at: moment.at, head: moment.hash, stateHash };
-  const scopes = SCOPES.filter((scope) => caller.actor.scopes.includes(scope));
-  return reserveFork({ tenant: caller.tenant, swarm, name, key, scopes, parent }, asked, deps.directory);
-}
-
-/** The forks that a caller may know of: those of their own swarm, of these, and so on; and their own swarm, if it is one. */
-async function seenBy(call: Call): Promise<Result<readonly ForkRow[], Refusal>> {
-  const inForce = await read({ type: 'status' }, call);
-  if (!inForce.ok) return inForce;
-  const { swarm, tenant } = call.caller;
-  const rows = await listForks(tenant, call.deps.directory);
-  const parents = new Map(rows.map((row) => [row.id, row.parent.swarm]));
-  const descends = (from: SwarmId): boolean => {
-    // A fork of a deleted fork is nobody's but its own key's: its line ends there.
-    for (let at: SwarmId | undefined = from, steps = 0; at !== undefined && steps <= rows.length; steps++) {
-      if (at === swarm) return true;
-      at = parents.get(at);
-    }
-    return false;
-  };
-  return ok(rows.filter(({ id }) => descends(id)));
-}
-
 async function withFork(
   wanted: SwarmId,
   call: Call,
-  work: (row: ForkRow, seen: readonly ForkRow[]) => Promise<Response>,
+  work: (row: ForkRow, seen: Seen) => Promise<Response>,
 ): Promise<Response> {
-  const seen = await seenBy(call);
+  const seen = await seenForks(call);
   if (!seen.ok) return refuse(seen.error, call);
-  const row = seen.value.find(({ id }) => id === wanted);
-  return row ? work(row, seen.value) : refuse(NOT_FOUND, call);
-}
-
-function isSeen(swarm: SwarmId, seen: readonly ForkRow[], { caller }: Call): boolean {
-  return swarm === caller.swarm || seen.some(({ id }) => id === swarm);
+  const row = seen.value.forks.find(({ id }) => id === wanted);
+  return row ? work(row, seen.value) : refuse({ code: 'fork_not_found' }, call);
 }
 
 /** Its object may have been filled since the row was written. */
@@ -348,18 +272,6 @@ async function compareWith(
   return compareSwarms({ swarm: row.id, at: 'now' }, { swarm: other, at: there }, row.parent, asked, {
     past: (id, work) => callPast(id, work, call.deps),
   });
-}
-
-function view({ id, tenant, name, status, parent, effects, createdAt }: ForkRow): JsonObject {
-  return {
-    id,
-    name,
-    origin: originName({ tenant, swarm: id }),
-    state: status === 'ready' ? 'ready' : 'filling',
-    parent: { ...parent, at: timeText(parent.at) },
-    effects,
-    createdAt: timeText(createdAt),
-  };
 }
 
 function whatIfView({ until, ended }: WhatIf): object {

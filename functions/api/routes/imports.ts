@@ -4,7 +4,6 @@
 import { z } from 'zod';
 import { actorName } from '../../../core/envelope.ts';
 import type { JsonObject } from '../../../core/json.ts';
-import { ROLE_SCOPES } from '../../../core/keys/scopes.ts';
 import { mintToken } from '../../../core/keys/token.ts';
 import { importBytesMax } from '../../../core/limits.ts';
 import { timeText } from '../../../core/work/view.ts';
@@ -29,8 +28,6 @@ import { listOf } from '../shapes/shape.ts';
 
 const id = idParam('swm', 'import_not_found');
 const contentType = 'application/x-ndjson';
-/** Whoever opens an import reads it: there is nothing else to do there. */
-const scopes = ROLE_SCOPES.viewer;
 
 const wanted = z.strictObject({
   name: displayName.optional().meta({ description: 'What the import is called; `import` when left out.' }),
@@ -51,7 +48,10 @@ export const importRoutes: readonly Route[] = [
     description: `An NDJSON export, as it was written or packed with gzip, at most ${importBytesMax / 1024 ** 3} GiB unpacked. Every line is checked: form, order, chain, hash, and at the end the Merkle root that was signed. What comes of it is a swarm with the original’s journal to the last byte. It answers reads, past moments, proofs and exports, and takes no commands.`,
     scope: 'admin',
     query: wanted,
-    streams: contentType,
+    streams: {
+      contentType,
+      example: '{"starling":"export","version":1,"origin":…,"checkpoint":{…}}\n{"specversion":"1.0",…}\n',
+    },
     answers: { 201: { description: 'The import, with the key that opens it.', body: ImportWithKey } },
     refuses: [
       'unsupported_media_type',
@@ -143,7 +143,8 @@ async function bringIn(name: string, heldKey: string | null, call: Call): Promis
     id: place.id,
     tenant: place.tenant,
     name,
-    key: { id: place.key, scopes },
+    // What the caller may: the import itself is only read, but a fork of it goes on with what its key allows.
+    key: { id: place.key, scopes: caller.actor.scopes },
     by: actorName(caller.actor),
     run,
     heldKey,
@@ -162,8 +163,8 @@ async function bringIn(name: string, heldKey: string | null, call: Call): Promis
   return shown(await sealImport(place, received.value.imported, deps.directory), place, call);
 }
 
-function shown(imported: ImportedSwarm, { id, tenant, key }: NewImport, { deps }: Call): Response {
-  const secret = mintToken('sk', { t: tenant, s: id, k: key, p: [...scopes] }, deps.tokenKey);
+function shown(imported: ImportedSwarm, { id, tenant, key }: NewImport, { caller, deps }: Call): Response {
+  const secret = mintToken('sk', { t: tenant, s: id, k: key, p: [...caller.actor.scopes] }, deps.tokenKey);
   return answer(201, { ...view(imported), apiKey: { id: key, secret } }, { location: `/v1/imports/${id}` });
 }
 

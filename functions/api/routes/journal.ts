@@ -31,6 +31,7 @@ export const journalRoutes: readonly Route[] = [
       limit: wholeNumber(1, journalPageMax, `Events on a page; ${listLimitDefault} when left out.`).optional(),
     }),
     answers: { 200: { description: 'A page of events, as CloudEvents 1.0.', body: listOf(Event) } },
+    refuses: ['history_expired', 'history_damaged'],
     serve: async ({ query }, call) => {
       const { cursor, from = 1, limit = listLimitDefault } = query;
       return show({ type: 'journal', from: cursor === undefined ? from : cursor + 1, limit }, call);
@@ -50,7 +51,7 @@ export const journalRoutes: readonly Route[] = [
     answers: {
       200: { description: 'The stream, for as long as you read.', body: { contentType: 'text/event-stream' } },
     },
-    refuses: ['limit_reached'],
+    refuses: ['limit_reached', 'history_expired', 'history_damaged'],
     serve: async ({ query }, call) => {
       const { swarm, actor } = call.caller;
       const seen = call.request.headers.get('last-event-id');
@@ -138,7 +139,15 @@ export const journalRoutes: readonly Route[] = [
     answers: {
       200: { description: 'The event and its Merkle path (RFC 6962) to a signed checkpoint.', body: InclusionProof },
     },
-    refuses: ['event_not_found', 'size_ahead', 'sizes_reversed', 'swarm_halted', 'signing_halted'],
+    refuses: [
+      'event_not_found',
+      'size_ahead',
+      'sizes_reversed',
+      'swarm_halted',
+      'signing_halted',
+      'history_expired',
+      'history_damaged',
+    ],
     serve: ({ query }, call) => show({ type: 'proof', seq: query.seq, size: query.size }, call),
   }),
 

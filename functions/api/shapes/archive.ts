@@ -1,10 +1,20 @@
 // The archive as the API shows it.
 
-import { archived, archiveNow, retention, segment, setRetention, snapshot } from '../../../core/wire/archive.ts';
+import {
+  archived,
+  archiveNow,
+  manifest,
+  retention,
+  segment,
+  setRetention,
+  snapshot,
+} from '../../../core/wire/archive.ts';
+import { Checkpoint } from './journal.ts';
 import { EXAMPLE } from './parts.ts';
 import { shape } from './shape.ts';
 
 const folder = `${EXAMPLE.tenant}/${EXAMPLE.swarm}`;
+const segmentFile = `journal/${folder}/0000000000000001-0000000000008192-${EXAMPLE.hash.slice(0, 16)}.parquet`;
 
 export const Segment = shape('Segment', segment, {
   id: '0000000000000001',
@@ -16,7 +26,7 @@ export const Segment = shape('Segment', segment, {
   previous: '0'.repeat(64),
   head: EXAMPLE.hash,
   root: EXAMPLE.hash,
-  key: `journal/${folder}/0000000000000001-0000000000008192-${EXAMPLE.hash.slice(0, 16)}.parquet`,
+  key: segmentFile,
   sha256: EXAMPLE.hash,
   bytes: 398_211,
   archivedAt: EXAMPLE.later,
@@ -35,6 +45,25 @@ export const Snapshot = shape('Snapshot', snapshot, {
   chunks: 31,
   bytes: 182_044,
   takenAt: EXAMPLE.later,
+});
+
+export const Manifest = shape('ArchiveManifest', manifest, {
+  starling: 'archive',
+  version: 1,
+  origin: folder,
+  segments: [
+    {
+      from: 1,
+      to: 8_192,
+      key: segmentFile,
+      sha256: EXAMPLE.hash,
+      bytes: 398_211,
+      previous: '0'.repeat(64),
+      head: EXAMPLE.hash,
+      root: EXAMPLE.hash,
+    },
+  ],
+  checkpoint: Checkpoint.example,
 });
 
 export const ArchiveNow = shape('ArchiveNow', archiveNow, { keepEvents: 1_000 });

@@ -2,10 +2,9 @@
 
 import { z } from 'zod';
 import { amountMicroMax, whatIfRoutesMax, whatIfTasksMax } from '../../../core/limits.ts';
-import { MISSION_STATES } from '../../../core/missions/state.ts';
+import { comparison, fork, forkWithKey, whatIfResult } from '../../../core/wire/forks.ts';
 import { requirements } from '../../../core/wire/tasks.ts';
-import { amountMicro, idOf, time } from '../../../core/wire/terms.ts';
-import { TASK_STATES } from '../../../core/work/state.ts';
+import { amountMicro, idOf } from '../../../core/wire/terms.ts';
 import { displayName } from '../../directory/sign-up.ts';
 import { EXAMPLE, moment } from './parts.ts';
 import { shape } from './shape.ts';
@@ -24,26 +23,10 @@ export const NewFork = shape(
   z.strictObject({
     name: displayName,
     at: at.optional().meta({ description: 'A seq or an RFC 3339 time; now when it is left out.' }),
+    of: idOf('swm').optional().meta({ description: 'One of your forks, or an import, in place of your own swarm.' }),
   }),
   { name: 'cheaper summaries', at: 42 },
 );
-
-const fork = z.object({
-  id: idOf('swm'),
-  name: z.string(),
-  origin: z.string(),
-  state: z.enum(['filling', 'ready']),
-  parent: z.object({
-    swarm: idOf('swm'),
-    origin: z.string(),
-    seq: z.number().int(),
-    at: time,
-    head: z.string(),
-    stateHash: z.string().meta({ description: 'Of the whole state of the parent at that moment.' }),
-  }),
-  effects: z.enum(['off', 'on']),
-  createdAt: time,
-});
 
 const forkExample = {
   id: exampleFork,
@@ -64,18 +47,10 @@ const forkExample = {
 
 export const Fork = shape('Fork', fork, forkExample);
 
-export const ForkWithKey = shape(
-  'ForkWithKey',
-  fork.extend({
-    apiKey: z.object({
-      id: idOf('key'),
-      secret: z
-        .string()
-        .meta({ description: 'The key of the fork, with the scopes of the caller. It acts there alone.' }),
-    }),
-  }),
-  { ...forkExample, apiKey: { id: EXAMPLE.key, secret: 'sk_eyJ0Ijoi….cXV4' } },
-);
+export const ForkWithKey = shape('ForkWithKey', forkWithKey, {
+  ...forkExample,
+  apiKey: { id: EXAMPLE.key, secret: 'sk_eyJ0Ijoi….cXV4' },
+});
 
 export const EffectsChange = shape('EffectsChange', z.strictObject({ effects: z.enum(['off', 'on']) }), {
   effects: 'on',
@@ -102,62 +77,6 @@ export const NewWhatIf = shape(
   }),
   { routes: [{ route: `text.summarize@${EXAMPLE.device}`, priceMicro: 400 }], require: { privacy: 'confidential' } },
 );
-
-const compared = z.object({ here: z.number(), there: z.number(), difference: z.number() });
-
-const taskFigure = z.object({
-  task: idOf('tsk').nullable(),
-  operation: z.string(),
-  state: z.enum([...TASK_STATES, 'refused']),
-  route: z.string().nullable(),
-  resultHash: z.string().nullable(),
-  settledMicro: z.number().int(),
-  timeMs: z.number().meta({ description: 'What its attempts took together.' }),
-  wallMs: z
-    .number()
-    .nullable()
-    .meta({ description: 'From request to end; null while open, and of what was simulated.' }),
-  basis: z
-    .enum(['recorded', 'estimated'])
-    .nullable()
-    .meta({
-      description: 'Of a simulated task: whether every attempt went over a route that it went over in the record.',
-    }),
-  refused: z.string().nullable(),
-});
-
-const missionFigure = z.object({
-  mission: idOf('msn'),
-  name: z.string(),
-  state: z.enum(MISSION_STATES),
-  tasks: z.number().int(),
-});
-
-const comparison = z.object({
-  totals: z.object({
-    matched: z.number().int(),
-    onlyHere: z.number().int(),
-    onlyThere: z.number().int(),
-    sameResults: z.number().int(),
-    otherResults: z.number().int(),
-    estimated: z.number().int(),
-    succeeded: compared,
-    settledMicro: compared,
-    timeMs: compared,
-  }),
-  tasks: z.array(
-    z.object({
-      id: z.string().meta({ description: 'The task as the parent knows it.' }),
-      here: taskFigure.nullable(),
-      there: taskFigure.nullable(),
-      sameResult: z.boolean().nullable(),
-    }),
-  ),
-  nextCursor: z.string().nullable(),
-  missions: z.array(z.object({ id: z.string(), here: missionFigure.nullable(), there: missionFigure.nullable() })),
-  accounts: z.array(compared.extend({ id: z.string() })),
-  truncated: z.boolean().meta({ description: 'There was more than is compared.' }),
-});
 
 const figure = {
   task: EXAMPLE.task,
@@ -200,20 +119,7 @@ const comparisonExample = {
 
 export const ForkComparison = shape('ForkComparison', comparison, comparisonExample);
 
-export const WhatIfResult = shape(
-  'WhatIfResult',
-  z.object({
-    whatIf: z.object({
-      until: z.object({ seq: z.number().int(), at: time }),
-      tasks: z.number().int().meta({ description: 'Tasks that were run again, those of missions too.' }),
-      missions: z.number().int(),
-      skipped: z.number().int().meta({ description: 'Not run again: the record holds no end of theirs.' }),
-      truncated: z.boolean(),
-    }),
-    comparison,
-  }),
-  {
-    whatIf: { until: { seq: 99, at: EXAMPLE.later }, tasks: 1, missions: 0, skipped: 0, truncated: false },
-    comparison: comparisonExample,
-  },
-);
+export const WhatIfResult = shape('WhatIfResult', whatIfResult, {
+  whatIf: { until: { seq: 99, at: EXAMPLE.later }, tasks: 1, missions: 0, skipped: 0, truncated: false },
+  comparison: comparisonExample,
+});

@@ -1,6 +1,6 @@
 // The faults of one seed: which are switched on, how often each strikes, how often each did.
 
-import type { Random } from '../random.ts';
+import { type Random, seededRandom } from '../random.ts';
 import { FAULT_NAMES, FAULTS, type FaultName } from './table.ts';
 
 export interface FaultPlan {
@@ -17,6 +17,13 @@ export interface FaultPlan {
 
 /** One fault in so many is off in a seed. */
 const offShare = 0.3;
+
+/** No faults at all: for runs that plan each one themselves. */
+export function noFaults(): FaultPlan {
+  const plan = planFaults(seededRandom(0));
+  plan.calm();
+  return plan;
+}
 
 export function planFaults(random: Random): FaultPlan {
   const counts: Record<string, number> = {};

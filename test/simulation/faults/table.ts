@@ -19,8 +19,14 @@ export const FAULTS = {
   'other-body': { idea: 'an id is used again for another request', rate: [0.1, 0.5] },
   // The objects.
   'crash-before-commit': { idea: 'an object crashes at a statement', rate: [0.0005, 0.004] },
-  'crash-after-commit': { idea: 'an object crashes when its rows are durable and nobody was told', rate: [0.002, 0.02] },
-  'commit-not-durable': { idea: 'what was written turns out not to be durable: the output gate holds', rate: [0.002, 0.02] },
+  'crash-after-commit': {
+    idea: 'an object crashes when its rows are durable and nobody was told',
+    rate: [0.002, 0.02],
+  },
+  'commit-not-durable': {
+    idea: 'what was written turns out not to be durable: the output gate holds',
+    rate: [0.002, 0.02],
+  },
   eviction: { idea: 'an idle object is put away', rate: [0.01, 0.1] },
   'alarm-late': { idea: 'an alarm rings up to minutes late', rate: [0.01, 0.2] },
   'alarm-twice': { idea: 'an alarm rings twice', rate: [0.01, 0.2] },
@@ -32,10 +38,10 @@ export const FAULTS = {
   'device-clock-wrong': { idea: 'a device’s wall clock jumps an hour either way', rate: [0.005, 0.05] },
   'thirty-days': { idea: 'everything sleeps for 31 days', rate: [0.0005, 0.002] },
   // Devices and their lines.
-  'line-cut': { idea: 'a line is cut, and both sides hear of it', rate: [0.002, 0.03] },
-  'line-half-open': { idea: 'a line is cut, and a side does not hear of it', rate: [0.002, 0.02] },
+  'line-cut': { idea: 'a line is cut, and both sides hear of it', rate: [0.005, 0.1] },
+  'line-half-open': { idea: 'a line is cut, and a side does not hear of it', rate: [0.005, 0.05] },
   'zombie-frames': { idea: 'frames of a session arrive that the device has given up', rate: [0, 0] },
-  'device-killed': { idea: 'a device’s process ends without a word', rate: [0.002, 0.03] },
+  'device-killed': { idea: 'a device’s process ends without a word', rate: [0.01, 0.1] },
   'power-cut': { idea: 'a device loses its power at a statement', rate: [0.0005, 0.005] },
   'disk-rolled-back': { idea: 'a device starts again with an older disk', rate: [0.2, 0.8] },
   'stale-epoch': { idea: 'facts of an epoch come that is no longer in force', rate: [0, 0] },
@@ -60,6 +66,10 @@ export const FAULTS = {
   'storage-failed': { idea: 'object storage fails', rate: [0.02, 0.2] },
   'storage-throttled': { idea: 'object storage refuses for a while', rate: [0.01, 0.1] },
   'storage-late': { idea: 'object storage has stored it, and the answer is a failure', rate: [0.02, 0.2] },
+  'storage-damaged': { idea: 'object storage answers with a bit flipped, or without the end', rate: [0.02, 0.2] },
+  'storage-missing': { idea: 'object storage does not find what it has', rate: [0.01, 0.1] },
+  'past-read': { idea: 'no fault: a moment of the past was rebuilt and compared', rate: [0, 0] },
+  'archive-written': { idea: 'no fault: old events were moved to the archive', rate: [0, 0] },
 } as const satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof FAULTS;

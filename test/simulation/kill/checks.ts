@@ -4,8 +4,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AccountView, TransferView } from '../../../core/wire/resources.ts';
 import type { Findings } from '../model/findings.ts';
-import { DEEDS, type Promised, type Refused } from './promises.ts';
 import type { Random } from '../random.ts';
+import { DEEDS, type Promised, type Refused } from './promises.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Promises that are asked for again after each kill: the newest, which the kill may have taken, and some others. */

@@ -2,9 +2,9 @@
 // between. Bounded in users, not in time: it stops when it is told to, between two requests.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Random } from '../random.ts';
 import type { Asked } from './client.ts';
 import type { Deed } from './promises.ts';
-import type { Random } from '../random.ts';
 import type { Tenant } from './tenant.ts';
 
 const thinkMsMax = 25;

@@ -7,11 +7,11 @@ import { GENESIS } from '../../../core/journal/event.ts';
 import { leafOf, rootOf } from '../../../core/journal/merkle.ts';
 import { verifyJournal } from '../../../core/journal/verify.ts';
 import { type Books, openBooks } from '../model/books.ts';
-import type { Client } from './client.ts';
 import { type FactCount, openFactCount } from '../model/fact-count.ts';
 import type { Findings } from '../model/findings.ts';
-import { DEEDS } from './promises.ts';
 import { openWorkLog, type WorkLog } from '../model/work-log.ts';
+import type { Client } from './client.ts';
+import { DEEDS } from './promises.ts';
 
 /** What one command of a client made, as the journal says it. */
 export interface Made {

@@ -3,11 +3,11 @@
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type FindingKind, type Findings, openFindings } from '../model/findings.ts';
+import type { Random } from '../random.ts';
 import { checkNow, checkWhole } from './checks.ts';
 import type { Answered, Asked, Client } from './client.ts';
-import { type FindingKind, type Findings, openFindings } from '../model/findings.ts';
 import { promise } from './load.ts';
-import type { Random } from '../random.ts';
 import type { ServerProcess } from './server-process.ts';
 import { openTenant, signUpTenant, type Tenant } from './tenant.ts';
 

@@ -1,8 +1,8 @@
 // A tenant of the kill test: signed up through the API, with everything that its clients were promised and what is known of
 // its journal.
 
-import { type Client, openClient } from './client.ts';
 import type { Findings } from '../model/findings.ts';
+import { type Client, openClient } from './client.ts';
 import { type Follower, followJournal } from './follower.ts';
 import { type Mirror, openMirror } from './mirror.ts';
 import { noPromises, type Promises } from './promises.ts';

@@ -2,7 +2,6 @@
 // stuck, nothing that was read has changed.
 
 import { canonical } from '../../../core/json.ts';
-import type { StoredEvent } from '../../../core/journal/event.ts';
 import { replay } from '../../../core/swarm/replay.ts';
 import { KINDS } from '../../../core/swarm/state.ts';
 import type { Realm } from '../world/realm.ts';
@@ -11,15 +10,22 @@ export async function checkRealm(realm: Realm): Promise<void> {
   const { model, swarm, world, receiver } = realm;
   const { findings } = world;
   const { origin } = model;
-  const journal = swarm.database.exec('SELECT * FROM journal ORDER BY seq') as StoredEvent[]; // its columns
-  for (const [index, { seq, hash }] of journal.entries())
-    if (seq !== index + 1 || hash !== model.hashes[index])
-      findings.add('journal', `${origin} ${index + 1}`, 'the event is not the one that was seen before');
-  if (journal.length < model.hashes.length)
-    findings.add('lost', `${origin} journal`, `${model.hashes.length} events were seen, ${journal.length} are there`);
-  const rows = replay(journal);
+  const hot = swarm.database.exec('SELECT seq, hash FROM journal ORDER BY seq') as { seq: number; hash: string }[]; // as asked
+  const first = hot[0]?.seq ?? 1;
+  for (const [index, { seq, hash }] of hot.entries())
+    if (seq !== first + index || hash !== model.hashes[seq - 1])
+      findings.add('journal', `${origin} ${seq}`, 'the event is not the one that was seen before');
+  if ((hot.at(-1)?.seq ?? 0) < model.hashes.length)
+    findings.add(
+      'lost',
+      `${origin} journal`,
+      `${model.hashes.length} events were seen, ${hot.at(-1)?.seq ?? 0} are there`,
+    );
+  const rows = replay(model.stored(model.hashes.length));
   const tables = new Set(
-    (swarm.database.exec(`SELECT name FROM sqlite_schema WHERE type = 'table'`) as { name: string }[]).map(({ name }) => name), // as asked
+    (swarm.database.exec(`SELECT name FROM sqlite_schema WHERE type = 'table'`) as { name: string }[]).map(
+      ({ name }) => name,
+    ), // as asked
   );
   for (const kind of KINDS) {
     if (!tables.has(kind)) continue;
@@ -31,7 +37,8 @@ export async function checkRealm(realm: Realm): Promise<void> {
         findings.add('journal', `${origin} ${kind}/${id}`, 'the row is not what the journal says');
     }
   }
-  for (const key of rows.keys()) findings.add('lost', `${origin} ${key}`, 'the journal tells of a row that is not there');
+  for (const key of rows.keys())
+    findings.add('lost', `${origin} ${key}`, 'the journal tells of a row that is not there');
   checkBooks(realm);
   checkDeliveries(realm);
   await realm.queue.check();
@@ -48,7 +55,11 @@ function checkBooks({ model, swarm, world }: Realm): void {
     const { postedMicro, heldMicro } = JSON.parse(body) as { postedMicro: number; heldMicro: number }; // an account's row
     const { postedMicro: posted, heldMicro: held } = known.get(id) ?? { postedMicro: 0, heldMicro: 0 };
     if (postedMicro !== posted || heldMicro !== held)
-      world.findings.add('books', `${model.origin} ${id}`, `${postedMicro}/${heldMicro}, the events say ${posted}/${held}`);
+      world.findings.add(
+        'books',
+        `${model.origin} ${id}`,
+        `${postedMicro}/${heldMicro}, the events say ${posted}/${held}`,
+      );
   }
 }
 

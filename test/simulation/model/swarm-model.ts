@@ -2,7 +2,10 @@
 // what follows from both. It is told only of what is durable, so whatever was acknowledged must be in it.
 
 import { createHash } from 'node:crypto';
+import { stateHash } from '../../../core/history/state-tree.ts';
+import type { StoredEvent } from '../../../core/journal/event.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
+import { replay } from '../../../core/swarm/replay.ts';
 import type { Execute, Executed } from '../../../core/swarm/service.ts';
 import { openBooks } from './books.ts';
 import { openFactCount } from './fact-count.ts';
@@ -36,6 +39,8 @@ export interface Held {
   readonly at: number;
 }
 
+/** What stands before the first event. */
+const GENESIS = '0'.repeat(64);
 /** Ids that are remembered to choose from. */
 const recentMax = 40;
 
@@ -46,6 +51,9 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
   const work = openWorkLog(origin, findings);
   const facts = openFactCount(origin, findings);
   const hashes: string[] = [];
+  const lines: JournalLine[] = [];
+  const stored = (to: number): StoredEvent[] =>
+    lines.slice(0, to).map((line, index) => ({ ...line, previous: hashes[index - 1] ?? GENESIS }));
   const held = new Map<string, Held>();
   const heldIds: string[] = [];
   const recent = { tasks: [] as string[], missions: [] as string[], attempts: [] as (readonly [string, string])[] };
@@ -55,7 +63,7 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
   const revoked = new Set<string>();
   const delivered = new Set<string>();
   let lastAt = 0;
-  let previous = '0'.repeat(64);
+  let previous: string = GENESIS;
 
   const remember = <T>(list: T[], item: T): void => {
     list.push(item);
@@ -69,7 +77,8 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
     const { actor, at, body, command, seq, subject, trace, type, version } = line;
     // RFC 8785 by hand: members in order, the body as it stands.
     const text = `{"actor":${JSON.stringify(actor)},"at":${at},"body":${body},"command":${JSON.stringify(command)},"origin":${JSON.stringify(origin)},"previous":"${previous}","seq":${seq},"subject":${JSON.stringify(subject)},"trace":${JSON.stringify(trace)},"type":${JSON.stringify(type)},"version":${version}}`;
-    if (createHash('sha256').update(text).digest('hex') !== line.hash) wrong('its hash does not follow from it and the one before');
+    if (createHash('sha256').update(text).digest('hex') !== line.hash)
+      wrong('its hash does not follow from it and the one before');
     lastAt = line.at;
     previous = line.hash;
     hashes.push(line.hash);
@@ -78,11 +87,14 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
   function note(type: string, body: Readonly<Record<string, string>>): void {
     switch (type) {
       case 'task.requested':
-        return remember(recent.tasks, body.task ?? '');
+        remember(recent.tasks, body.task ?? '');
+        return;
       case 'task.leased':
-        return remember(recent.attempts, [body.attempt ?? '', body.task ?? ''] as const);
+        remember(recent.attempts, [body.attempt ?? '', body.task ?? ''] as const);
+        return;
       case 'mission.started':
-        return remember(recent.missions, body.mission ?? '');
+        remember(recent.missions, body.mission ?? '');
+        return;
       case 'device.enrolled':
         devices.add(body.device ?? '');
         return;
@@ -105,10 +117,11 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
     /** Hash of the event at each seq, from 1. */
     hashes,
     /** Takes the events that have become durable. */
-    take(lines: readonly JournalLine[]): void {
-      if (lines.length === 0) return;
-      for (const line of lines) {
+    take(durable: readonly JournalLine[]): void {
+      if (durable.length === 0) return;
+      for (const line of durable) {
         checkLine(line);
+        lines.push(line);
         // Each fold reads the members of the types that it knows.
         const body = JSON.parse(line.body) as Readonly<Record<string, never>>;
         books.take(line.type, body);
@@ -120,6 +133,10 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
       }
       books.check();
     },
+    /** The first events, as they were seen. */
+    stored,
+    /** The hash of the state after `seq`, made from the events that were seen. */
+    stateHashAt: (seq: number): string => stateHash(replay(stored(seq))),
     head: () => ({ seq: hashes.length, hash: previous }),
     tasks: () => recent.tasks,
     missions: () => recent.missions,

@@ -96,7 +96,11 @@ export function openWorkLog(tenant: string, findings: Findings): WorkLog {
         prices.set(said.hold, said.priceMicro);
         lease(said);
       } else if (type === 'transfer.settled' && prices.has(said.hold) && prices.get(said.hold) !== said.amountMicro)
-        findings.add('work', `${tenant} ${said.hold}`, `${said.amountMicro} were paid of ${prices.get(said.hold)} agreed`);
+        findings.add(
+          'work',
+          `${tenant} ${said.hold}`,
+          `${said.amountMicro} were paid of ${prices.get(said.hold)} agreed`,
+        );
       else if (TASK_ENDS.has(type)) endTask(type, said);
       else if (ATTEMPT_ENDS.has(type)) endAttempt(type, said);
     },

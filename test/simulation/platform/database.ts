@@ -8,7 +8,7 @@ import { squadMigrations } from '../../../migrations/squad/index.ts';
 import { swarmMigrations } from '../../../migrations/swarm/index.ts';
 
 /** The tables of each kind of object: there from the start, so that a new database and a used one are alike. */
-const MIGRATIONS = { swarm: swarmMigrations, squad: squadMigrations } as const;
+const MIGRATIONS = { swarm: swarmMigrations, squad: squadMigrations, past: [] } as const;
 export type DatabaseKind = keyof typeof MIGRATIONS;
 
 export interface ObjectDatabase {
@@ -69,7 +69,10 @@ function openDatabase(): PooledDatabase {
   function prepared(query: string) {
     let known = statements.get(query);
     if (known === undefined) {
-      known = { statement: database.prepare(query), writes: !/^\s*(SELECT|WITH|CREATE TABLE IF NOT EXISTS)/i.test(query) };
+      known = {
+        statement: database.prepare(query),
+        writes: !/^\s*(SELECT|WITH|CREATE TABLE IF NOT EXISTS)/i.test(query),
+      };
       statements.set(query, known);
     }
     return known;
@@ -135,9 +138,9 @@ function openDatabase(): PooledDatabase {
       port.beforeWrite = null;
       port.dirtied = () => {};
       resets ??= (
-        database
-          .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'`)
-          .all() as { name: string }[]
+        database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'`).all() as {
+          name: string;
+        }[]
       ).map(({ name }) => `DELETE FROM "${name}"`); // the column that was asked
       database.exec(resets.join(';'));
     },

@@ -36,7 +36,7 @@ const REAL = {
   queueMicrotask: globalThis.queueMicrotask,
   now: Date.now,
   random: Math.random,
-  console: { ...globalThis.console },
+  console: { ...console },
   Response: globalThis.Response,
 };
 
@@ -71,12 +71,16 @@ export async function withGlobals<T>(seed: Simulated, work: () => Promise<T>): P
   Date.now = timeline.wall;
   Math.random = random.next;
   for (const level of ['log', 'info', 'warn', 'error'] as const)
-    globalThis.console[level] = (text: unknown) => seed.logged(level, String(text));
+    console[level] = (text: unknown) => seed.logged(level, String(text));
   try {
     return await work();
   } finally {
-    Object.assign(globalThis, { setTimeout: REAL.setTimeout, clearTimeout: REAL.clearTimeout, Response: REAL.Response });
-    Object.assign(globalThis.console, REAL.console);
+    Object.assign(globalThis, {
+      setTimeout: REAL.setTimeout,
+      clearTimeout: REAL.clearTimeout,
+      Response: REAL.Response,
+    });
+    Object.assign(console, REAL.console);
     Date.now = REAL.now;
     Math.random = REAL.random;
     inForce = null;

@@ -1,7 +1,7 @@
 // The line between one device and its squad: frames in order both ways, each in its own time. It can be cut, noticed or not.
 
-import type { Socket, SocketEvents } from '../../../edge-node/src/link/socket.ts';
 import { PING, PONG } from '../../../core/wire/device.ts';
+import type { Socket, SocketEvents } from '../../../edge-node/src/link/socket.ts';
 import type { ObjectHost } from './object-host.ts';
 import type { SocketEnd } from './socket-pair.ts';
 import type { Actor, Timeline } from './virtual-time.ts';

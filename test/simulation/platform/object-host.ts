@@ -4,7 +4,6 @@
 import { Defect } from '../../../core/assert.ts';
 import type { SqlValue } from '../../../durable-objects/sql-port.ts';
 import { type DatabaseKind, giveBack, type ObjectDatabase, takeDatabase } from './database.ts';
-import type { Line } from './line.ts';
 import type { SocketEnd } from './socket-pair.ts';
 import type { Actor, Timeline } from './virtual-time.ts';
 
@@ -30,8 +29,8 @@ export interface HostWatcher {
   alarm(host: ObjectHost): { readonly lateMs: number; readonly rings: number };
   /** Whether the object goes away under an alarm before its handler has begun: this time, or six times one after the other. */
   alarmFails(host: ObjectHost): 'no' | 'once' | 'always';
-  /** Before a statement that writes; true: the object crashes there. */
-  crashesAt(host: ObjectHost, query: string): boolean;
+  /** Before a statement that writes: whether the object crashes there, with or without what it wrote before. */
+  crashesAt(host: ObjectHost, query: string): 'lost' | 'kept' | null;
   /** All that was written up to now is durable. */
   durable(host: ObjectHost): void;
   /** The instance is gone, with or without what it had written. */
@@ -58,6 +57,11 @@ export interface HostPlant {
   readonly forgetsAlarm?: boolean;
 }
 
+/** What must hear that its sockets are gone. */
+interface Lost {
+  lostBySquad(): void;
+}
+
 interface Instance {
   readonly actor: Actor;
   readonly object: Methods;
@@ -73,7 +77,7 @@ export class ObjectHost {
   readonly actor: Actor = { isAlive: true, clockOffsetMs: 0 };
   readonly database: ObjectDatabase;
   /** Sockets that the platform holds for it. */
-  readonly sockets = new Map<SocketEnd, { readonly line: Line; readonly tags: readonly string[] }>();
+  readonly sockets = new Map<SocketEnd, { readonly line: Lost; readonly tags: readonly string[] }>();
   /** Counts instances. */
   starts = 0;
   readonly #timeline: Timeline;
@@ -105,8 +109,9 @@ export class ObjectHost {
     this.database.dirtied = () => this.#commitSoon();
     this.database.beforeWrite = (query) => {
       if (this.#doomed !== null) throw new InstanceLost();
-      if (!watcher.crashesAt(this, query)) return;
-      this.crash(false);
+      const fate = watcher.crashesAt(this, query);
+      if (fate === null) return;
+      this.crash(fate === 'kept');
       throw new InstanceLost();
     };
   }
@@ -231,7 +236,10 @@ export class ObjectHost {
     if (!this.#isDirty()) return;
     const fate = this.#instance === null ? 'durable' : this.#watcher.commit(this);
     if (fate === 'lost' && this.#watcher.plant.survivesLoss) this.database.lose();
-    else if (fate !== 'durable') return this.crash(fate === 'crash');
+    else if (fate !== 'durable') {
+      this.crash(fate === 'crash');
+      return;
+    }
     this.database.keep();
     this.#alarmKept = this.#alarm;
     this.#isAlarmNew = false;
@@ -337,8 +345,9 @@ export class ObjectHost {
     if (fails !== 'no') {
       if (fails === 'always') this.#ringing = alarmTriesMax;
       // Nothing of the handler has run: the instance went away under it.
-      if (this.#instance === null) return this.#ringAgain();
-      return this.crash(true);
+      if (this.#instance === null) this.#ringAgain();
+      else this.crash(true);
+      return;
     }
     this.run(
       (object) => object.alarm?.(),
@@ -357,7 +366,10 @@ export class ObjectHost {
   #ringAgain(): void {
     const tries = this.#ringing + 1;
     this.#ringing = 0;
-    if (this.#alarm !== null && this.#alarm > this.#timeline.now()) return this.#planAlarm(this.#alarm);
+    if (this.#alarm !== null && this.#alarm > this.#timeline.now()) {
+      this.#planAlarm(this.#alarm);
+      return;
+    }
     if (tries > alarmTriesMax) {
       this.#alarm = null;
       this.#watcher.alarmLost(this);

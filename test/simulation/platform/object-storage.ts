@@ -8,10 +8,14 @@ import type { Timeline } from './virtual-time.ts';
 
 const throttledMs = 3_000;
 
-/** @param objects what is stored, by key; it outlives the store */
+/**
+ * @param objects what is stored, by key; it outlives the store
+ * @param crashes whether this call is the one that is to fail, though it was done or not
+ */
 export function openObjectStorage(
   objects: Map<string, Uint8Array>,
   { timeline, faults, random }: { readonly timeline: Timeline; readonly faults: FaultPlan; readonly random: Random },
+  crashes: () => 'lost' | 'kept' | null,
 ): ObjectStore {
   let throttledUntil = 0;
   const fault = (message: string): Fault => new Fault(message, { retryable: true });
@@ -26,12 +30,23 @@ export function openObjectStorage(
           throttledUntil = timeline.now() + throttledMs;
           return reject(fault('too many requests'));
         }
-        if (faults.strikes('storage-failed')) return reject(fault('the storage has failed'));
+        const fails = crashes();
+        if (fails === 'lost' || faults.strikes('storage-failed')) return reject(fault('the storage has failed'));
         const value = work();
-        if (writes && faults.strikes('storage-late')) return reject(fault('no answer in time'));
+        if (fails === 'kept' || (writes && faults.strikes('storage-late'))) return reject(fault('no answer in time'));
         resolve(value);
       });
     });
+  }
+  /** What is read, or something like it. */
+  function damaged(bytes: Uint8Array | undefined): Uint8Array | null {
+    if (bytes === undefined || faults.strikes('storage-missing')) return null;
+    if (bytes.length === 0 || !faults.strikes('storage-damaged')) return bytes.slice();
+    const at = random.between(0, bytes.length - 1);
+    if (random.chance(0.5)) return bytes.slice(0, at);
+    const flipped = bytes.slice();
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << random.between(0, 7));
+    return flipped;
   }
   return {
     put: (key, bytes, { ifAbsent = false }) =>
@@ -40,7 +55,7 @@ export function openObjectStorage(
         objects.set(key, bytes.slice());
         return 'stored';
       }, true),
-    get: (key) => ask(() => objects.get(key) ?? null, false),
+    get: (key) => ask(() => damaged(objects.get(key)), false),
     list: (prefix, cursor, limit) =>
       ask(() => {
         const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > (cursor ?? '')).sort();

@@ -54,7 +54,9 @@ export const PLANTS = {
   'settled-twice': {
     idea: 'that a hold was settled is not written down: it can be ended again',
     exec: (host, query, bindings) =>
-      changed(host, query, bindings, 'transfer', (body) => (body.state === 'settled' ? { ...body, state: 'pending' } : body)),
+      changed(host, query, bindings, 'transfer', (body) =>
+        body.state === 'settled' ? { ...body, state: 'pending' } : body,
+      ),
   },
   'acknowledged-before-commit': { idea: 'answers leave before what was written is durable', isUngated: true },
   'device-clock-decides': {
@@ -108,7 +110,8 @@ export const PLANTS = {
     idea: 'a fact that cannot be read is dropped instead of set aside',
     swarmStub: (honest) =>
       stub(honest, {
-        reportFacts: (batch) => honest.reportFacts({ ...batch, facts: batch.facts.filter((fact) => !('poison' in fact)) }),
+        reportFacts: (batch) =>
+          honest.reportFacts({ ...batch, facts: batch.facts.filter((fact) => !('poison' in fact)) }),
       }),
   },
   'price-of-settlement': {
@@ -118,8 +121,14 @@ export const PLANTS = {
       return (host.database.exec(query, ...bindings) as { body: string }[]).map(({ body }) => {
         const task = JSON.parse(body) as { attempts: { route: string; priceMicro: number }[] }; // the store's own row
         for (const attempt of task.attempts) {
-          const [route] = host.database.exec('SELECT body FROM route WHERE id = ?', attempt.route) as { body: string }[];
-          if (route) attempt.priceMicro = Math.min(attempt.priceMicro, (JSON.parse(route.body) as { priceMicro: number }).priceMicro); // the store's own row
+          const [route] = host.database.exec('SELECT body FROM route WHERE id = ?', attempt.route) as {
+            body: string;
+          }[];
+          if (route)
+            attempt.priceMicro = Math.min(
+              attempt.priceMicro,
+              (JSON.parse(route.body) as { priceMicro: number }).priceMicro,
+            ); // the store's own row
         }
         return { body: JSON.stringify(task) };
       });

@@ -23,7 +23,8 @@ export async function seedsTier({ seed, seeds, steps }: Size): Promise<Report> {
     (result) => {
       results.set(result.seed, result);
       for (const [name, count] of Object.entries(result.faults)) faults[name] = (faults[name] ?? 0) + count;
-      if (result.findings.length > 0 || result.seed % twiceEach === 0 || seeds === 1) again.push({ seed: result.seed, steps });
+      if (result.findings.length > 0 || result.seed % twiceEach === 0 || seeds === 1)
+        again.push({ seed: result.seed, steps });
       if (results.size % 500 === 0) say(`${results.size} seeds`);
       return 'on';
     },
@@ -41,7 +42,10 @@ export async function seedsTier({ seed, seeds, steps }: Size): Promise<Report> {
   const silent = seeds >= wholeSeedsMin ? FAULT_NAMES.filter((name) => faults[name] === 0) : [];
   for (const name of silent) say(`the fault ${name} never struck: this run proves nothing about it`);
   const count = (kind?: string): number =>
-    ordered.reduce((sum, { findings }) => sum + findings.filter((one) => kind === undefined || one.kind === kind).length, 0);
+    ordered.reduce(
+      (sum, { findings }) => sum + findings.filter((one) => kind === undefined || one.kind === kind).length,
+      0,
+    );
   const [only] = ordered;
   return {
     ok: failed.length === 0 && unlike === 0 && silent.length === 0,
@@ -50,7 +54,12 @@ export async function seedsTier({ seed, seeds, steps }: Size): Promise<Report> {
     lost: count('lost'),
     doubled: count('doubled'),
     violations: count() + unlike,
-    head: seeds === 1 && only ? only.head : createHash('sha256').update(ordered.map(({ head }) => head).join('\n')).digest('hex'),
+    head:
+      seeds === 1 && only
+        ? only.head
+        : createHash('sha256')
+            .update(ordered.map(({ head }) => head).join('\n'))
+            .digest('hex'),
     faults,
     ...(failed.length > 0 ? { failed: failed.map((result) => result.seed) } : {}),
     twice: again.length,

@@ -4,12 +4,18 @@ import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
 import type { Execute, Executed } from '../../../core/swarm/service.ts';
 import type { Actor } from '../platform/virtual-time.ts';
-import type { Realm } from './realm.ts';
+import type { RealmView } from './surroundings.ts';
 
 const retryMsMin = 200;
 const retryMsMax = 20_000;
 /** Refusals that are no answer: the same may be asked a little later, or with another key. */
-const NO_ANSWER: ReadonlySet<string> = new Set(['breaker_open', 'swarm_halted', 'storage_full', 'swarm_not_found', 'key_revoked']);
+const NO_ANSWER: ReadonlySet<string> = new Set([
+  'breaker_open',
+  'swarm_halted',
+  'storage_full',
+  'swarm_not_found',
+  'key_revoked',
+]);
 
 export type Answered = (executed: Executed) => void;
 
@@ -19,11 +25,11 @@ export class Client {
   as: CommandActor;
   /** Requests without an answer yet. */
   open = 0;
-  readonly #realm: Realm;
+  readonly #realm: RealmView;
   readonly #name: string;
   #count = 0;
 
-  constructor(realm: Realm, name: string, as: CommandActor) {
+  constructor(realm: RealmView, name: string, as: CommandActor) {
     this.#realm = realm;
     this.#name = name;
     this.as = as;

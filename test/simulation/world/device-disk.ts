@@ -1,7 +1,12 @@
 // A device's disk: the real database, in memory. Its power can be cut at any statement, and it can be set back to what it was.
 
 import type { SQLInputValue } from 'node:sqlite';
-import { type DeviceDatabase, openDatabase, type Row, type TransactionWatcher } from '../../../edge-node/src/outbox/database.ts';
+import {
+  type DeviceDatabase,
+  openDatabase,
+  type Row,
+  type TransactionWatcher,
+} from '../../../edge-node/src/outbox/database.ts';
 
 /** The power is gone: whatever the process was doing ends here. */
 export class PowerLost extends Error {}
@@ -46,8 +51,14 @@ function newDisk(): DeviceDisk {
         if (!isAlive() || cuts()) throw new PowerLost();
       };
       return {
-        all: (sql, ...values) => (live(), database.all(sql, ...values)),
-        get: (sql, ...values) => (live(), database.get(sql, ...values)),
+        all(sql, ...values) {
+          live();
+          return database.all(sql, ...values);
+        },
+        get(sql, ...values) {
+          live();
+          return database.get(sql, ...values);
+        },
         run: (sql, ...values) => {
           live();
           database.run(sql, ...values);

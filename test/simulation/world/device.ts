@@ -13,17 +13,17 @@ import { type Link, startLink } from '../../../edge-node/src/link/link.ts';
 import type { Socket, SocketEvents } from '../../../edge-node/src/link/socket.ts';
 import type { Operation } from '../../../edge-node/src/operations/operation.ts';
 import type { DeviceDatabase } from '../../../edge-node/src/outbox/database.ts';
-import { openOutbox, type Outbox } from '../../../edge-node/src/outbox/outbox.ts';
+import { type Outbox, openOutbox } from '../../../edge-node/src/outbox/outbox.ts';
 import { openAttemptStore } from '../../../edge-node/src/supervision/attempt-store.ts';
 import { createDesires } from '../../../edge-node/src/supervision/desires.ts';
 import type { RunEnd } from '../../../edge-node/src/supervision/run-operation.ts';
 import { createSupervisor, type Supervisor } from '../../../edge-node/src/supervision/supervisor.ts';
 import { createSwarmClock } from '../../../edge-node/src/swarm-clock.ts';
+import type { Told } from '../model/swarm-model.ts';
 import type { Line } from '../platform/line.ts';
 import type { Actor } from '../platform/virtual-time.ts';
 import { type DeviceDisk, type DiskCopy, PowerLost, takeDisk } from './device-disk.ts';
-import type { Told } from '../model/swarm-model.ts';
-import type { Realm } from './realm.ts';
+import type { RealmView } from './surroundings.ts';
 
 export const OPERATIONS = ['text.a', 'text.b', 'text.c'] as const;
 const HOST = 'starling.test';
@@ -67,7 +67,7 @@ interface Process {
 
 export class Device {
   readonly id: DeviceId;
-  readonly #realm: Realm;
+  readonly #realm: RealmView;
   readonly #key: Key;
   readonly #disk: DeviceDisk;
   /** The machine's clock; a process sees it through its own actor. */
@@ -81,7 +81,7 @@ export class Device {
   /** Told on this device under these numbers, so that they can be found in the journal. */
   #nonce = 0;
 
-  constructor(realm: Realm, id: DeviceId, n: number) {
+  constructor(realm: RealmView, id: DeviceId, n: number) {
     this.#realm = realm;
     this.id = id;
     this.#key = keyOf(n);
@@ -147,7 +147,8 @@ export class Device {
     if (this.#process === null) return;
     if (faults.strikes('device-killed')) {
       if (this.#copy !== null && faults.tempts('disk-rolled-back')) this.#rollBack();
-      return this.kill(random.between(100, 20_000));
+      this.kill(random.chance(0.8) ? random.between(50, 1_000) : random.between(1_000, 20_000));
+      return;
     }
     if (this.#line !== null && this.isLive()) {
       if (faults.strikes('line-cut')) {
@@ -219,7 +220,7 @@ export class Device {
     const database = this.#disk.mount({
       isAlive: () => actor.isAlive,
       cuts: () => {
-        if (!world.faults.strikes('power-cut')) return false;
+        if (!world.crashes('device-write') && !world.faults.strikes('power-cut')) return false;
         this.#powerLost(actor);
         return true;
       },
@@ -299,7 +300,7 @@ export class Device {
     world.later(0, () => {
       if (this.#process?.actor === actor) this.#process = null;
       line?.cut(null, world.network.delayMs());
-      if (!this.#isFinal) world.later(world.random.between(100, 20_000), () => this.start());
+      if (!this.#isFinal) world.later(world.random.between(50, 3_000), () => this.start());
     });
   }
 
@@ -425,7 +426,11 @@ export class Device {
       facts.push({ body: { type: 'attempt.started', attempt: 'att_none', task: 'tsk_none', fence: 0 } });
     const [attempt, task] = world.random.among(model.attempts()) ?? [];
     if (attempt !== undefined && task !== undefined && world.faults.strikes('false-report')) {
-      const ref = { attempt, task, fence: world.random.between(1, 3) } as { attempt: `att_${string}`; task: `tsk_${string}`; fence: number }; // ids of the journal
+      const ref = { attempt, task, fence: world.random.between(1, 3) } as {
+        attempt: `att_${string}`;
+        task: `tsk_${string}`;
+        fence: number;
+      }; // ids of the journal
       facts.push({ body: { type: 'attempt.succeeded', ...ref, result: 'stolen', durationMs: 1 } });
     }
     if (facts.length > 0) this.#asProcess(process, () => void process.outbox.append(facts));

@@ -7,10 +7,14 @@ import type { PlanTask } from '../../../core/missions/commands.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
 import type { Client } from './client.ts';
 import { OPERATIONS } from './device.ts';
-import type { Realm } from './realm.ts';
+import type { RealmView } from './surroundings.ts';
 
 const ALL_OPERATIONS = [...OPERATIONS, 'swarm.echo'] as const;
-type Deed = (realm: Realm, client: Client) => void;
+/** A swarm, and who acts there on behalf of its owner. */
+interface Place extends RealmView {
+  readonly clerk: Client;
+}
+type Deed = (realm: Place, client: Client) => void;
 
 /** What may be done, and how often. */
 const DEEDS: readonly (readonly [weight: number, Deed])[] = [
@@ -26,19 +30,23 @@ const DEEDS: readonly (readonly [weight: number, Deed])[] = [
   [1, replaceKey],
   [2, askTooMuch],
   [2, raceForCredits],
+  [4, archive],
+  [2, lookBack],
 ];
 const WEIGHT = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Somebody does something. */
-export function act(realm: Realm, client: Client): void {
+export function act(realm: Place, client: Client): void {
   let at = realm.world.random.next() * WEIGHT;
   for (const [weight, deed] of DEEDS) {
     at -= weight;
-    if (at < 0) return deed(realm, client);
+    if (at >= 0) continue;
+    deed(realm, client);
+    return;
   }
 }
 
-function aTask({ world: { random, timeline }, model }: Realm): SwarmCommand {
+function aTask({ world: { random, timeline }, model }: Place): SwarmCommand {
   const require = random.chance(0.1) ? { executor: random.among([...model.devices]) as `dev_${string}` } : undefined; // ids of the journal
   return {
     type: 'RequestTask',
@@ -50,13 +58,13 @@ function aTask({ world: { random, timeline }, model }: Realm): SwarmCommand {
   };
 }
 
-function aMovement({ world: { random }, model }: Realm) {
+function aMovement({ world: { random }, model }: Place) {
   const accounts = ['tenant', 'team/a', 'team/b', ...[...model.devices].map((id) => `executor/${id}`)];
   const debit = random.chance(0.6) ? 'tenant' : (random.among(accounts) ?? 'tenant');
   return { debit, credit: random.among(accounts) ?? 'team/a', amountMicro: random.between(1, 300), reference: 'x' };
 }
 
-function startMission({ world: { random, timeline } }: Realm, client: Client): void {
+function startMission({ world: { random, timeline } }: Place, client: Client): void {
   const tasks: PlanTask[] = Array.from({ length: random.between(1, 5) }, (_, n) => ({
     key: `k${n}`,
     operation: random.pick(ALL_OPERATIONS),
@@ -67,7 +75,7 @@ function startMission({ world: { random, timeline } }: Realm, client: Client): v
 }
 
 /** Holds credits; then settles, voids, or both at the moment when the hold expires. */
-function holdAndResolve(realm: Realm, client: Client): void {
+function holdAndResolve(realm: Place, client: Client): void {
   const { world } = realm;
   const { random, faults } = world;
   const timeoutMs = random.between(500, 5_000);
@@ -90,15 +98,16 @@ function holdAndResolve(realm: Realm, client: Client): void {
   });
 }
 
-function cancel({ world: { random }, model }: Realm, client: Client): void {
+function cancel({ world: { random }, model }: Place, client: Client): void {
   const mission = random.among(model.missions());
   const task = random.among(model.tasks());
-  if (mission !== undefined && random.chance(0.3)) client.ask({ type: 'CancelMission', mission: mission as MissionId }); // of the journal
+  if (mission !== undefined && random.chance(0.3))
+    client.ask({ type: 'CancelMission', mission: mission as MissionId }); // of the journal
   else if (task !== undefined) client.ask({ type: 'CancelTask', task: task as TaskId }); // of the journal
 }
 
 /** A sender of webhooks delivers, and perhaps once more. */
-function deliver({ world }: Realm, client: Client): void {
+function deliver({ world }: Place, client: Client): void {
   const { random, faults, timeline } = world;
   const n = ++world.counter;
   const execute = {
@@ -119,7 +128,7 @@ function deliver({ world }: Realm, client: Client): void {
   });
 }
 
-function changeDevice({ world: { random }, model }: Realm, client: Client): void {
+function changeDevice({ world: { random }, model }: Place, client: Client): void {
   const device = random.among([...model.devices]) as `dev_${string}` | undefined; // of the journal
   if (device === undefined) return;
   if (model.devices.size > 1 && model.revoked.size === 0 && random.chance(0.03))
@@ -128,7 +137,7 @@ function changeDevice({ world: { random }, model }: Realm, client: Client): void
 }
 
 /** The same again. After 30 days an answer is still the same. */
-export function askAgain({ world, model }: Realm, client: Client): void {
+export function askAgain({ world, model }: Place, client: Client): void {
   const { random, faults, timeline } = world;
   const id = random.among(model.heldIds);
   if (id === undefined || !faults.strikes('repeated-later')) return;
@@ -137,7 +146,7 @@ export function askAgain({ world, model }: Realm, client: Client): void {
 }
 
 /** Another request under an id that was used: refused, whatever became of the first. */
-function otherBody({ world, swarm, model }: Realm, client: Client): void {
+function otherBody({ world, swarm, model }: Place, client: Client): void {
   const { random, faults, network } = world;
   const held = model.held.get(random.among(model.heldIds) ?? '');
   if (held === undefined || !faults.tempts('other-body')) return;
@@ -150,11 +159,12 @@ function otherBody({ world, swarm, model }: Realm, client: Client): void {
     const { result } = outcome.value as { result: { ok: boolean; error?: { code: string } } }; // what `execute` resolves to
     const code = result.ok ? 'done' : result.error?.code;
     if (code === 'idempotency_key_reused') faults.count('other-body');
-    else if (code !== 'breaker_open') world.findings.add('changed', held.execute.id, `another body under its id: ${code}`);
+    else if (code !== 'breaker_open')
+      world.findings.add('changed', held.execute.id, `another body under its id: ${code}`);
   });
 }
 
-function replaceKey({ world, clerk }: Realm, client: Client): void {
+function replaceKey({ world, clerk }: Place, client: Client): void {
   const { random, faults } = world;
   const { as } = client;
   if (as.kind !== 'key' || !faults.tempts('key-rotated')) return;
@@ -166,11 +176,15 @@ function replaceKey({ world, clerk }: Realm, client: Client): void {
 }
 
 /** One more than a limit allows: refused whole. */
-function askTooMuch({ world }: Realm, client: Client): void {
+function askTooMuch({ world }: Place, client: Client): void {
   const { random, faults } = world;
   if (!faults.strikes('oversized-command')) return;
   const large = 'x'.repeat(taskInputBytesMax + 1);
-  const tasks = Array.from({ length: planTasksMax + 1 }, (_, n) => ({ key: `k${n}`, operation: 'swarm.echo', input: n }));
+  const tasks = Array.from({ length: planTasksMax + 1 }, (_, n) => ({
+    key: `k${n}`,
+    operation: 'swarm.echo',
+    input: n,
+  }));
   const commands: readonly [SwarmCommand, ...SwarmCommand[]] = [
     { type: 'RequestTask', operation: 'swarm.echo', input: large },
     { type: 'StartMission', plan: { tasks } },
@@ -185,7 +199,7 @@ function askTooMuch({ world }: Realm, client: Client): void {
 }
 
 /** Several ask at once for what is there once. */
-function raceForCredits({ world, model }: Realm, client: Client): void {
+function raceForCredits({ world, model }: Place, client: Client): void {
   const { faults, random } = world;
   if (!faults.tempts('overspend-race')) return;
   const account = model.books.accounts().get('tenant');
@@ -206,4 +220,29 @@ function raceForCredits({ world, model }: Realm, client: Client): void {
         if (won === 1 && lost >= 1 && won + lost === 4) faults.count('overspend-race');
       },
     );
+}
+
+/** Somebody has old events moved to the archive. */
+function archive({ world, swarm, looksBack }: Place, client: Client): void {
+  if (!looksBack) return;
+  const { network, random, owner } = world;
+  network.ask(client.actor, swarm, 'archiveSegments', [owner, random.between(0, 200)], (outcome) => {
+    const { value } = (outcome.ok ? outcome.value : {}) as { value?: { segments: readonly string[] } }; // what it resolves to
+    if ((value?.segments.length ?? 0) > 0) world.faults.count('archive-written');
+  });
+}
+
+/** Somebody looks at a moment of the past: it is what was live then, or nobody can say. */
+function lookBack({ world, past, swarmId, model, looksBack }: Place, client: Client): void {
+  const { network, random, owner, findings, faults } = world;
+  const { seq: head } = model.head();
+  if (!looksBack || head === 0) return;
+  const seq = random.between(1, head);
+  network.ask(client.actor, past, 'stateHash', [swarmId, owner, { seq }], (outcome) => {
+    if (!outcome.ok) return;
+    const { ok, value } = outcome.value as { ok: boolean; value?: { stateHash: string } }; // what `stateHash` resolves to
+    if (ok) faults.count('past-read');
+    if (ok && value?.stateHash !== model.stateHashAt(seq))
+      findings.add('changed', `${model.origin} at ${seq}`, 'the past is not what was live then');
+  });
 }

@@ -3,12 +3,20 @@
 
 import type { SwarmPort } from '../../../core/devices/port.ts';
 import type { Outbox } from '../../../edge-node/src/outbox/outbox.ts';
-import type { HostPlant } from '../platform/object-host.ts';
-import type { Realm } from './realm.ts';
+import type { SwarmModel } from '../model/swarm-model.ts';
+import type { HostPlant, ObjectHost } from '../platform/object-host.ts';
+import type { Timeline } from '../platform/virtual-time.ts';
+
+/** Where a bug is planted. */
+export interface Soil {
+  readonly swarm: ObjectHost;
+  readonly model: SwarmModel;
+  readonly world: { readonly timeline: Timeline };
+}
 
 export interface Plant extends HostPlant {
   /** A swarm as the squad sees it, in the place of the honest one. */
-  swarmStub?(honest: SwarmPort, realm: Realm): object;
+  swarmStub?(honest: SwarmPort, soil: Soil): object;
   /** A device's outbox in the place of the honest one. */
   outbox?(honest: Outbox): Outbox;
   /** A sender that takes every delivery for delivered. */

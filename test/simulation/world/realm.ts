@@ -1,38 +1,53 @@
 // One swarm and all that belongs to it: the two objects, the devices and people around it, and what an outsider has seen of it.
 
-import type { Actor as CommandActor } from '../../../core/envelope.ts';
+import type { ObjectStore } from '../../../core/archive/port.ts';
 import type { SwarmPort } from '../../../core/devices/port.ts';
+import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import { type DeviceId, type EnrollmentId, type KeyId, newId, type SwarmId, type TenantId } from '../../../core/ids.ts';
 import type { Executed } from '../../../core/swarm/service.ts';
 import { openSwarmModel, type SwarmModel } from '../model/swarm-model.ts';
-import { ObjectHost, type Outcome } from '../platform/object-host.ts';
+import { type HostWatcher, ObjectHost, type Outcome } from '../platform/object-host.ts';
 import { openObjectStorage } from '../platform/object-storage.ts';
-import { SquadObject, SwarmObject } from '../platform/objects.ts';
+import { PastObject, SquadObject, SwarmObject } from '../platform/objects.ts';
+import type { SocketEnd } from '../platform/socket-pair.ts';
 import { Client } from './client.ts';
+import type { CrashPoint } from './crash-point.ts';
 import { Device, keyOf } from './device.ts';
 import { act } from './people.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
+import type { RealmView, WorldView } from './surroundings.ts';
 import { openTelemetryQueue, type TelemetryQueue } from './telemetry-queue.ts';
-import type { World } from './world.ts';
 
-export class Realm {
-  readonly world: World;
+/** What a swarm needs of the world beside what everybody sees. */
+export interface RealmWorld extends WorldView {
+  readonly watcher: HostWatcher;
+  readonly isCalm: boolean;
+  readonly crashPoint: CrashPoint | null;
+  /** A squad has a socket: somebody carries its frames. */
+  carry(host: ObjectHost, end: SocketEnd, tags: readonly string[]): void;
+}
+
+export class Realm implements RealmView {
+  readonly world: RealmWorld;
   readonly tenant: TenantId;
   readonly swarmId: SwarmId;
   readonly swarm: ObjectHost;
   readonly squad: ObjectHost;
+  readonly past: ObjectHost;
   readonly model: SwarmModel;
   readonly receiver: Receiver;
   readonly objects = new Map<string, Uint8Array>();
   readonly clients: Client[] = [];
   readonly devices: Device[] = [];
   readonly queue: TelemetryQueue;
+  /** Whether anybody looks at its past: to make a moment a second time for comparison is slow. */
+  readonly looksBack: boolean;
   /** False once a fault has moved the clock of one of its objects. */
   isClockRight = true;
   /** Asks on behalf of the swarm’s owner. */
   readonly clerk: Client;
 
-  constructor(world: World, n: number) {
+  constructor(world: RealmWorld, n: number) {
     this.world = world;
     const { random, timeline, watcher } = world;
     const entropy = Uint8Array.from({ length: 10 }, () => random.between(0, 255));
@@ -50,24 +65,45 @@ export class Realm {
       (ctx) => new SquadObject(ctx, this.#squadEnv() as never),
       { timeline, watcher },
     );
+    this.past = new ObjectHost('past', this.swarmId, (ctx) => new PastObject(ctx, this.#pastEnv() as never), {
+      timeline,
+      watcher,
+    });
     this.squad.accept = (end, tags) => world.carry(this.squad, end, tags);
     this.clerk = new Client(this, `clerk${n}`, world.owner);
     this.queue = openTelemetryQueue(this);
+    this.looksBack = random.chance(0.2);
   }
 
   hosts(): readonly ObjectHost[] {
-    return [this.swarm, this.squad];
+    return [this.swarm, this.squad, this.past];
   }
 
   /** What `wrangler.toml` binds, as each object sees it. */
   #swarmEnv(): object {
     const { world } = this;
     const squad = world.network.stub(this.swarm, () => this.squad);
+    const past = world.network.stub(this.swarm, () => this.past);
     return {
       SQUAD: { idFromName: (name: string) => name, get: () => squad },
+      PAST: { idFromName: (name: string) => name, get: () => past },
       WEBHOOK_SENDER: { send: (request: unknown) => this.receiver.send(request) },
-      ARCHIVE_STORE: openObjectStorage(this.objects, world),
+      ARCHIVE_STORE: this.storage(this.objects),
     };
+  }
+  #pastEnv(): object {
+    const swarm = this.world.network.stub(this.past, () => this.swarm);
+    return {
+      SWARM: { idFromName: (name: string) => name, get: () => swarm },
+      ARCHIVE_STORE: this.storage(this.objects),
+    };
+  }
+  /** Object storage as this world has it. */
+  storage(objects: Map<string, Uint8Array>): ObjectStore {
+    const { world } = this;
+    return openObjectStorage(objects, world, () =>
+      world.crashes('storage-call') ? (world.crashPoint?.kept ? 'kept' : 'lost') : null,
+    );
   }
   #squadEnv(): object {
     const { world } = this;
@@ -100,7 +136,14 @@ export class Realm {
     const { world, clerk } = this;
     const { random } = world;
     const task = { operation: 'text.a', input: { text: '{{/text}}' } };
-    const made = { name: 't', preset: 'github', sealedSecret: 's', events: null, mission: null, mapping: null } as const;
+    const made = {
+      name: 't',
+      preset: 'github',
+      sealedSecret: 's',
+      events: null,
+      mission: null,
+      mapping: null,
+    } as const;
     clerk.ask({ type: 'CreateTrigger', trigger: 'trg_1', ...made, task, generic: null });
     const webhooks = random.between(0, 2);
     for (let n = 1; n <= webhooks; n++)

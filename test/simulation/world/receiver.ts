@@ -2,7 +2,7 @@
 
 import { Fault } from '../../../core/assert.ts';
 import type { WebhookSenderPort } from '../../../core/swarm/service.ts';
-import type { Realm } from './realm.ts';
+import type { RealmView } from './surroundings.ts';
 
 type SendRequest = Parameters<WebhookSenderPort['send']>[0];
 type SendAnswer = Awaited<ReturnType<WebhookSenderPort['send']>>;
@@ -13,7 +13,7 @@ export interface Receiver {
   readonly seen: ReadonlySet<string>;
 }
 
-export function openReceiver(realm: Realm): Receiver {
+export function openReceiver(realm: RealmView): Receiver {
   const seen = new Set<string>();
   const { world } = realm;
   const { timeline, faults, random, network, findings } = world;

@@ -4,12 +4,12 @@
 import { parquetReadObjects } from 'hyparquet';
 import { consumeTelemetry } from '../../../functions/telemetry/consume.ts';
 import type { QueueMessage } from '../../../functions/telemetry/queue.ts';
-import { openObjectStorage } from '../platform/object-storage.ts';
-import type { Realm } from './realm.ts';
+import type { RealmView } from './surroundings.ts';
 
 export interface TelemetryQueue {
   /** False in most seeds: files are slow to write. */
   readonly isUsed: boolean;
+  send(message: unknown): Promise<void>;
   sendBatch(messages: Iterable<{ readonly body: unknown }>): Promise<void>;
   /** Messages that are not acknowledged yet. */
   waiting(): number;
@@ -27,13 +27,13 @@ const usedShare = 0.2;
 const batchMax = 5;
 const batchMs = 2_000;
 
-export function openTelemetryQueue(realm: Realm): TelemetryQueue {
+export function openTelemetryQueue(realm: Omit<RealmView, 'queue'>): TelemetryQueue {
   const { world, model } = realm;
   const { timeline, faults, random, plant } = world;
   const isUsed = random.chance(usedShare);
   const objects = new Map<string, Uint8Array>();
-  const storage = openObjectStorage(objects, world);
-  let waiting: Queued[] = [];
+  const storage = realm.storage(objects);
+  const waiting: Queued[] = [];
   const acknowledged = new Map<string, Queued>();
   let sent = 0;
   let isPlanned = false;
@@ -72,24 +72,34 @@ export function openTelemetryQueue(realm: Realm): TelemetryQueue {
     };
     await consumeTelemetry({ messages }, { store: { put } });
     // The whole batch again: its acknowledgement was lost.
-    if (faults.strikes('queue-duplicated')) for (const queued of taken) if (acknowledged.has(queued.id)) waiting.push(queued);
+    if (faults.strikes('queue-duplicated'))
+      for (const queued of taken) if (acknowledged.has(queued.id)) waiting.push(queued);
+    plan();
+  }
+
+  async function sendBatch(messages: Iterable<{ readonly body: unknown }>): Promise<void> {
+    for (const { body } of messages) waiting.push({ id: `msg_${++sent}`, body, attempts: 0 });
     plan();
   }
 
   return {
     isUsed,
-    async sendBatch(messages) {
-      for (const { body } of messages) waiting.push({ id: `msg_${++sent}`, body, attempts: 0 });
-      plan();
-    },
+    sendBatch,
+    send: (body) => sendBatch([{ body }]),
     waiting: () => waiting.filter(({ id }) => !acknowledged.has(id)).length,
     async check() {
       let records = 0;
       for (const bytes of objects.values())
         records += (await parquetReadObjects({ file: new Uint8Array(bytes).buffer })).length;
       // Each message is one record, and one file however often it came.
-      if (records !== acknowledged.size)
-        world.findings.add('lost', `${model.origin} telemetry`, `${acknowledged.size} were acknowledged, ${records} are in files`);
+      if (records < acknowledged.size)
+        world.findings.add(
+          'lost',
+          `${model.origin} telemetry`,
+          `${acknowledged.size} were acknowledged, ${records} are in files`,
+        );
+      if (records > sent)
+        world.findings.add('doubled', `${model.origin} telemetry`, `${sent} were sent, ${records} are in files`);
     },
   };
 }

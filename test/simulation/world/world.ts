@@ -1,9 +1,9 @@
 // The world of one seed: a timeline, a network, swarms with their devices and people, and trouble. Everything follows from the
 // seed: the same one makes the same history, byte for byte.
 
-import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import type { FactBatch } from '../../../core/devices/port.ts';
-import { type FaultPlan, planFaults } from '../faults/plan.ts';
+import type { Actor as CommandActor } from '../../../core/envelope.ts';
+import { type FaultPlan, noFaults, planFaults } from '../faults/plan.ts';
 import type { Findings } from '../model/findings.ts';
 import type { JournalLine } from '../model/swarm-model.ts';
 import { Line } from '../platform/line.ts';
@@ -12,15 +12,23 @@ import type { HostWatcher, ObjectHost } from '../platform/object-host.ts';
 import type { SocketEnd } from '../platform/socket-pair.ts';
 import { type Actor, createTimeline, type Timeline } from '../platform/virtual-time.ts';
 import type { Random } from '../random.ts';
+import type { CrashPlace, CrashPoint } from './crash-point.ts';
 import type { Plant } from './plant.ts';
 import { Realm } from './realm.ts';
+import type { WorldView } from './surroundings.ts';
 
 /** 2026-11-20T00:00:00Z. */
 export const START = Date.UTC(2026, 10, 20);
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-export class World {
+export interface WorldOptions {
+  readonly plant?: Plant | undefined;
+  /** One crash at a place that is counted out, and no other fault. */
+  readonly crash?: CrashPoint | null | undefined;
+}
+
+export class World implements WorldView {
   readonly random: Random;
   readonly findings: Findings;
   readonly timeline: Timeline;
@@ -35,15 +43,18 @@ export class World {
   readonly owner: CommandActor = { kind: 'user', id: 'usr_owner', scopes: ['admin'] };
   /** What is wrong with this world on purpose; nothing in an honest one. */
   readonly plant: Plant;
+  readonly crashPoint: CrashPoint | null;
   counter = 0;
   isCalm = false;
 
-  constructor(random: Random, findings: Findings, plant: Plant = {}) {
+  constructor(random: Random, findings: Findings, { plant = {}, crash = null }: WorldOptions = {}) {
     this.random = random;
     this.plant = plant;
     this.findings = findings;
     this.timeline = createTimeline(START, this.actor);
-    this.faults = planFaults(random.fork());
+    this.crashPoint = crash;
+    const faulty = random.fork();
+    this.faults = crash === null ? planFaults(faulty) : noFaults();
     this.watcher = this.#watch();
     this.network = openNetwork(this.timeline, this.faults, random, (target, method, args) =>
       this.#arrives(target, method, args),
@@ -73,9 +84,9 @@ export class World {
   calm(): void {
     this.isCalm = true;
     this.faults.calm();
-    for (const { devices, swarm, squad } of this.realms) {
-      for (const host of [swarm, squad]) host.actor.clockOffsetMs = 0;
-      for (const device of devices) device.start();
+    for (const realm of this.realms) {
+      for (const host of realm.hosts()) host.actor.clockOffsetMs = 0;
+      for (const device of realm.devices) device.start();
     }
   }
 
@@ -126,6 +137,15 @@ export class World {
     }
   }
 
+  /** Counts a place where something may fail; true at the one that is to. */
+  crashes(place: CrashPlace): boolean {
+    const { crashPoint } = this;
+    if (crashPoint === null || this.isCalm) return false;
+    const nth = (crashPoint.seen[place] ?? 0) + 1;
+    crashPoint.seen[place] = nth;
+    return crashPoint.place === place && crashPoint.nth === nth;
+  }
+
   #flood(realm: Realm): void {
     const client = realm.clients[0];
     if (client === undefined) return;
@@ -133,7 +153,7 @@ export class World {
   }
 
   #realmOf(host: ObjectHost): Realm | undefined {
-    return this.realms.find((realm) => realm.swarm === host || realm.squad === host);
+    return this.realms.find((realm) => realm.hosts().includes(host));
   }
 
   #arrives(target: ObjectHost, method: string, args: readonly unknown[]): void {
@@ -154,16 +174,30 @@ export class World {
     const { faults, random, timeline, findings } = this;
     return {
       commitMs: () => random.between(0, 6),
-      commit: () =>
-        faults.strikes('commit-not-durable') ? 'lost' : faults.strikes('crash-after-commit') ? 'crash' : 'durable',
+      commit: (host) =>
+        this.crashes(`${host.kind}-commit`)
+          ? this.crashPoint?.kept
+            ? 'crash'
+            : 'lost'
+          : faults.strikes('commit-not-durable')
+            ? 'lost'
+            : faults.strikes('crash-after-commit')
+              ? 'crash'
+              : 'durable',
       plant: this.plant,
       alarm: () => ({
         lateMs: faults.strikes('alarm-late') ? random.between(1_000, 300_000) : random.between(0, 20),
         rings: faults.strikes('alarm-twice') ? 2 : 1,
       }),
-      alarmFails: () =>
-        faults.strikes('alarm-fails') ? (faults.tempts('alarm-lost') ? 'always' : 'once') : 'no',
-      crashesAt: () => faults.strikes('crash-before-commit'),
+      alarmFails: () => (faults.strikes('alarm-fails') ? (faults.tempts('alarm-lost') ? 'always' : 'once') : 'no'),
+      crashesAt: (host) =>
+        this.crashes(`${host.kind}-write`)
+          ? this.crashPoint?.kept
+            ? 'kept'
+            : 'lost'
+          : faults.strikes('crash-before-commit')
+            ? 'lost'
+            : null,
       alarmLost: () => faults.count('alarm-lost'),
       durable: (host) => {
         const realm = this.#realmOf(host);
