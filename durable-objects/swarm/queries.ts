@@ -1,10 +1,10 @@
 // What a swarm answers to questions: rows and lists as the API shows them, and the journal. Nothing here writes.
 
+import { retentionView } from '../../core/archive/view.ts';
 import type { Moment } from '../../core/envelope.ts';
 import type { Json } from '../../core/json.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { answerRows, isRowQuery } from '../../core/swarm/answer.ts';
-import { retentionView } from '../../core/archive/view.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { JournalQuery, ProofQuery, Query } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';

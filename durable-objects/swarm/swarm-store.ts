@@ -105,7 +105,18 @@ export const INTO_ROWS = Object.fromEntries(
 ) as Readonly<Record<Kind, Insert>>; // fromEntries forgets the keys
 
 /** An event's values, in the order of the journal's columns. */
-export function lineOf({ seq, hash, type, version, at, actor, subject, command, trace, body }: StoredEvent): SqlValue[] {
+export function lineOf({
+  seq,
+  hash,
+  type,
+  version,
+  at,
+  actor,
+  subject,
+  command,
+  trace,
+  body,
+}: StoredEvent): SqlValue[] {
   return [seq, hash, type, version, at, actor, subject, command, trace, body];
 }
 
@@ -338,8 +349,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   function archivedHead(seq: number): string | null {
     if (seq <= 1) return null;
     return (
-      first(sql.all<{ head: string }>(`SELECT body ->> '$.head' AS head FROM segment WHERE body ->> '$.to' = ?`, seq - 1))
-        ?.head ?? null
+      first(
+        sql.all<{ head: string }>(`SELECT body ->> '$.head' AS head FROM segment WHERE body ->> '$.to' = ?`, seq - 1),
+      )?.head ?? null
     );
   }
 

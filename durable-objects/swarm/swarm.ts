@@ -15,7 +15,6 @@ import type {
   SquadPort,
   SwarmPort,
 } from '../../core/devices/port.ts';
-import { squadName } from '../../core/devices/port.ts';
 import { type Actor, actorName } from '../../core/envelope.ts';
 import type { ForkPort } from '../../core/forks/port.ts';
 import type { At, HistoryPort, Outline, PastPort } from '../../core/history/port.ts';
@@ -26,15 +25,7 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import {
-  breakerWindowMs,
-  commandsPerCallMax,
-  journalPageMax,
-  storageBytesRefuse,
-  storageBytesWarn,
-  waitSecondsMax,
-} from '../../core/limits.ts';
-import type { Log } from '../../core/log-line.ts';
+import { breakerWindowMs, commandsPerCallMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -54,33 +45,30 @@ import { type Breaker, createBreaker } from '../breaker.ts';
 import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
 import { type LogEnv, objectLog } from '../object-log.ts';
-import { durableSql, first, type Sql } from '../sql-port.ts';
-import { type Archive, archiveReader, openArchive } from './archive.ts';
-import { runInside, sendDelivery } from './effects.ts';
-import type { EventReader } from './event-reader.ts';
+import { durableSql, type Sql } from '../sql-port.ts';
+import { admit } from './admit.ts';
+import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
+import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream } from './export.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
-import { createForking, type Forking, outwardExporter } from './forking.ts';
+import { createForking, type Forking } from './forking.ts';
 import { groupCommit, type Submit } from './group-commit.ts';
 import { createImporter, type Importer } from './import.ts';
 import { answerJournal } from './journal-page.ts';
-import type { ReadEvents } from './merkle-tree.ts';
 import { metricsView } from './metrics.ts';
-import { type DrainDeps, drain, type Lane, lanesDue, nextInOutbox } from './outbox-drain.ts';
+import { nextInOutbox } from './outbox-drain.ts';
+import { createLanes } from './outbox-lanes.ts';
 import { outlineOf } from './outline.ts';
-import { outsideCheckpoint } from './outside-checkpoint.ts';
 import { answerProof, isProofQuery } from './proofs.ts';
 import { answer } from './queries.ts';
-import { type Chore, createRecorder, type Recorder } from './recorder.ts';
+import { openRecording, type Recording } from './recording.ts';
 import { refuseReading, refuseWriting } from './seal.ts';
-import { checkpointChore, openSigner, type Signer } from './signer.ts';
 import { newSigningKey } from './signing-key.ts';
-import { createSnapshots, type Snapshots } from './snapshots.ts';
-import { openSwarmStore, type SwarmStore } from './swarm-store.ts';
+import { type Committed, openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
 import { nextTimer, runTimers } from './timers.ts';
-import { exporterOf, type TraceChore, type TraceEnv, traceChore } from './trace-chore.ts';
+import { exporterOf, type TraceEnv } from './trace-chore.ts';
 
 /** What a swarm needs of its surroundings. */
 export interface SwarmEnv extends LogEnv, TraceEnv {
@@ -92,132 +80,101 @@ export interface SwarmEnv extends LogEnv, TraceEnv {
   readonly ARCHIVE_STORE?: ObjectStore;
 }
 
-/** A drain goes around so often before it leaves the rest to the alarm. */
-const drainRoundsMax = 20;
-
-/** A drain that was cut off is taken up by the alarm after so long. */
-const drainMsMax = 2_000;
-/** Alarms are set on a grid: what is due close together wakes the object once. */
-const alarmGridMs = 250;
-
 /** A swarm, named by its id. */
 export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService, SwarmPort, HistoryPort, ForkPort {
-  readonly #log: Log;
   readonly #sql: Sql;
   readonly #store: SwarmStore;
   readonly #breaker: Breaker;
+  readonly #door: Door;
   readonly #followers: Followers;
   readonly #submit: Submit;
-  readonly #signer: Signer;
-  /** Null without object storage. */
-  readonly #snapshots: Snapshots | null;
-  readonly #archive: Archive | null;
-  readonly #reader: EventReader;
-  readonly #traces: TraceChore;
-  readonly #recorder: Recorder;
+  readonly #recording: Recording;
   readonly #tally: TallyStore;
   readonly #importer: Importer;
   readonly #forking: Forking;
-  #alarmAt: number | null = null;
-  #warned = false;
-  /** Lanes of the outbox that are under way. */
-  readonly #draining = new Set<Lane>();
+  readonly #clock: AlarmClock;
+  /** Starts to carry out what the outbox holds. */
+  readonly #drain: () => void;
 
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
-    this.#log = objectLog(env);
-    this.#sql = durableSql(ctx.storage);
-    migrate(this.#sql, swarmMigrations);
-    this.#store = openSwarmStore(this.#sql, { now: () => Date.now(), entropy: (n) => randomBytes(n) });
-    this.#breaker = createBreaker(this.#sql, () => Date.now());
+    const now = (): number => Date.now();
+    const durable = (): Promise<void> => ctx.storage.sync();
+    const databaseSize = (): number => ctx.storage.sql.databaseSize;
+    const log = objectLog(env);
+    const objects = env.ARCHIVE_STORE ?? null;
+    const sql = durableSql(ctx.storage);
+    this.#sql = sql;
+    migrate(sql, swarmMigrations);
+    const store = openSwarmStore(sql, { now, entropy: (n) => randomBytes(n) });
+    this.#store = store;
+    this.#breaker = createBreaker(sql, now);
+    this.#tally = openTally(sql);
+    const door = openDoor({
+      ...{ store, log, databaseSize, breaker: this.#breaker },
+      isFilling: () => this.#forking.chore.isFilling(),
+      committed: (committed) => this.#committed(committed),
+    });
+    this.#door = door;
+    this.#submit = groupCommit({
+      execute: (commands) => door.execute(commands),
+      durable,
+      moment: () => scheduler.wait(0),
+    });
+    const tell = (): void => {
+      this.#clock.arm();
+      this.#drain();
+    };
+    this.#forking = createForking({
+      ...{ sql, store, objects, databaseSize, durable, now, told: tell },
+      past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
+      execute: door.executeOne,
+      empty: async () => {
+        await this.#empty();
+        store.reload();
+      },
+    });
+    this.#recording = openRecording({
+      ...{ sql, store, door, objects, log, durable },
+      exporter: exporterOf(env),
+      firstChores: [this.#forking.chore],
+    });
+    const { reader, recorder, signer } = this.#recording;
     this.#followers = createFollowers({
       events: async (from, limit) => {
-        const page = await this.#reader.page(from, limit);
+        const page = await reader.page(from, limit);
         if (!page.ok) throw new Fault(`events cannot be read: ${page.error.code}`, { retryable: true });
         return page.value;
       },
-      origin: () => this.#store.origin() ?? '',
-      headSeq: () => this.#store.head().seq,
+      origin: () => store.origin() ?? '',
+      headSeq: () => store.head().seq,
     });
-    this.#submit = groupCommit({
-      execute: (commands) => this.#execute(commands),
-      durable: () => ctx.storage.sync(),
-      moment: () => scheduler.wait(0),
+    this.#clock = createAlarmClock({
+      ...{ storage: ctx.storage, now },
+      timer: () => nextTimer(sql),
+      outbox: () => nextInOutbox(sql),
+      chore: () => recorder.nextDue(),
+      isSealed: () => store.seal() !== null,
     });
-    this.#signer = openSigner({
-      sql: this.#sql,
-      store: this.#store,
-      readEvents: (from, to) => this.#readEvents(from, to),
-      outside:
-        env.ARCHIVE_STORE === undefined || this.#store.seal() !== null ? null : outsideCheckpoint(env.ARCHIVE_STORE),
-      signingKey: () => this.#signingKey(),
-      now: () => Date.now(),
-      durable: () => ctx.storage.sync(),
-      log: this.#log,
-    });
-    this.#snapshots =
-      env.ARCHIVE_STORE === undefined
-        ? null
-        : createSnapshots({
-            sql: this.#sql,
-            store: this.#store,
-            objects: env.ARCHIVE_STORE,
-            execute: (id, command) => this.#system(id, command),
-          });
-    this.#reader = archiveReader(this.#sql, this.#store, env.ARCHIVE_STORE ?? null);
-    this.#archive = this.#snapshots && env.ARCHIVE_STORE ? this.#openArchive(this.#snapshots, env.ARCHIVE_STORE) : null;
-    this.#traces = traceChore({
-      sql: this.#sql,
-      exporter: outwardExporter(exporterOf(env), this.#store.read),
-      origin: () => this.#store.origin(),
-      headSeq: () => this.#store.head().seq,
-      now: () => Date.now(),
-      random: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-      log: this.#log,
-    });
-    this.#tally = openTally(this.#sql);
-    this.#forking = createForking({
-      sql: this.#sql,
-      store: this.#store,
-      past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
-      objects: env.ARCHIVE_STORE ?? null,
-      execute: (command) => only(this.#execute([command])),
-      told: () => {
-        this.#arm();
-        this.#drain();
-      },
-      databaseSize: () => ctx.storage.sql.databaseSize,
-      durable: () => ctx.storage.sync(),
-      empty: async () => {
-        await this.#empty();
-        this.#store.reload();
-      },
-      now: () => Date.now(),
-    });
-    this.#recorder = createRecorder(this.#chores(), {
-      now: () => Date.now(),
-      park: (chore, tries) =>
-        this.#system(`park:recorder/${chore}/${Date.now()}`, {
-          type: 'ParkTimer',
-          timer: `recorder/${chore}`,
-          command: chore,
-          tries,
-        }),
+    this.#drain = createLanes({
+      ...{ sql, store, door, durable, readEvents: reader.read },
+      squad: (name) => env.SQUAD.get(env.SQUAD.idFromName(name)),
+      send: (request) => env.WEBHOOK_SENDER.send(request),
+      waitUntil: (work) => ctx.waitUntil(work),
+      ended: () => this.#clock.arm(),
     });
     this.#importer = createImporter({
-      sql: this.#sql,
-      now: () => Date.now(),
-      databaseSize: () => ctx.storage.sql.databaseSize,
+      ...{ sql, now, databaseSize },
       empty: () => this.#empty(),
-      abandonAt: (at) => this.#abandonAt(at),
-      changed: () => this.#store.reload(),
+      abandonAt: (at) => this.#clock.force(at),
+      changed: () => store.reload(),
     });
-    if (this.#store.seal() === null) this.#store.audit();
+    if (store.seal() === null) store.audit();
     // Not awaited: a storage that does not answer must not keep the swarm from starting.
-    ctx.waitUntil(this.#signer.compareOutside());
+    ctx.waitUntil(signer.compareOutside());
     ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAt = await ctx.storage.getAlarm();
-      this.#arm();
+      this.#clock.knows(await ctx.storage.getAlarm());
+      this.#clock.arm();
     });
   }
 
@@ -229,15 +186,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const pair = newSigningKey();
     if (row === null)
       this.#sql.run(`INSERT OR REPLACE INTO meta (key, value) VALUES ('signing-key', ?)`, pair.privateKey);
-    const done = this.#execute([
-      {
-        id: `create:${swarm.swarm}`,
-        actor: { kind: 'user', id: user, scopes: ['admin'] },
-        command: { type: 'CreateSwarm', ...swarm, publicKey: pair.publicKey, key },
-        remember: false,
-      },
-    ]);
-    return only(done);
+    return this.#door.executeOne({
+      id: `create:${swarm.swarm}`,
+      actor: { kind: 'user', id: user, scopes: ['admin'] },
+      command: { type: 'CreateSwarm', ...swarm, publicKey: pair.publicKey, key },
+      remember: false,
+    });
   }
 
   async execute(command: Execute): Promise<Executed> {
@@ -260,11 +214,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const why = refuseActor({ row: this.#store.read.row, moment }) ?? refuseReading(this.#store.seal(), query);
     if (why) return err(why);
     const deps = { sql: this.#sql, store: this.#store, moment };
-    const readEvents: ReadEvents = (from, to) => this.#readEvents(from, to);
+    const { signer, reader } = this.#recording;
+    const readEvents = reader.read;
     const originAt = () => this.#store.origin() ?? '';
     if (query.type === 'journal') return answerJournal(query, { store: this.#store, readEvents, originAt });
     if (!isProofQuery(query)) return answer(query, deps);
-    return answerProof(query, { ...deps, signer: this.#signer, readEvents, originAt });
+    return answerProof(query, { ...deps, signer, readEvents, originAt });
   }
 
   async archiveSegments(actor: Actor, keepEvents: number | undefined): Promise<Result<Json, Rejection>> {
@@ -273,8 +228,9 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const why = refuseWriting(this.#store.seal());
     if (why) return err(why);
     if (this.#store.halted() !== null) return err({ code: 'swarm_halted' });
-    if (this.#archive === null) throw new Fault('there is no object storage', { retryable: false });
-    const archived = await this.#archive.archive(keepEvents);
+    const { archive } = this.#recording;
+    if (archive === null) throw new Fault('there is no object storage', { retryable: false });
+    const archived = await archive.archive(keepEvents);
     return ok({ ...archived, segments: [...archived.segments] });
   }
 
@@ -289,8 +245,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       storageBytes: this.ctx.storage.sql.databaseSize,
       followers: this.#followers.count,
       isBreakerOpen: this.#breaker.openFor() > 0,
-      choreFailures: this.#recorder.failures(),
-      traces: this.#traces.progress(),
+      choreFailures: this.#recording.recorder.failures(),
+      traces: this.#recording.traces.progress(),
     });
     return view === null ? err({ code: 'swarm_not_found' }) : ok(view);
   }
@@ -308,7 +264,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   async follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
     const allowed = await this.read(actor, { type: 'status' });
     if (!allowed.ok) return allowed;
-    const first = from > this.#store.head().seq ? ok([]) : await this.#reader.page(Math.max(1, from), 1);
+    const first = from > this.#store.head().seq ? ok([]) : await this.#recording.reader.page(Math.max(1, from), 1);
     return first.ok ? ok(this.#followers.open(from)) : first;
   }
 
@@ -318,7 +274,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const checkpoint = signed.value as unknown as SignedCheckpoint; // as it was asked for
     return exportStream(format, checkpoint, {
       store: this.#store,
-      readEvents: (from, to) => this.#readEvents(from, to),
+      readEvents: this.#recording.reader.read,
     });
   }
 
@@ -363,7 +319,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       sql: this.#sql,
       store: this.#store,
       now: () => Date.now(),
-      readEvents: (from, to) => this.#readEvents(from, to),
+      readEvents: this.#recording.reader.read,
     });
   }
 
@@ -374,217 +330,60 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async admitDevice(admission: Admission): Promise<Result<Admitted, AdmissionRefused>> {
-    const { device, connection } = admission;
-    const { result } = only(
-      this.#execute([
-        {
-          id: `admit:${device}:${connection}`,
-          actor: { kind: 'device', id: device },
-          command: { type: 'AdmitDevice', ...admission },
-          remember: true,
-        },
-      ]),
-    );
-    if (!result.ok)
-      return err({
-        code:
-          result.error.code === 'device_unknown' || result.error.code === 'device_revoked'
-            ? result.error.code
-            : 'swarm_unavailable',
-      });
-    const presence = this.#store.read.row('presence', device);
-    return ok({ epoch: presence?.epoch ?? 1, seq: presence?.seq ?? 0, now: Date.now() });
+    return admit(admission, { door: this.#door, read: this.#store.read });
   }
 
   async reportFacts(batch: FactBatch): Promise<FactsAnswer> {
-    return takeFacts(batch, { read: this.#store.read, execute: (commands) => this.#execute(commands) });
+    return takeFacts(batch, { read: this.#store.read, execute: (commands) => this.#door.execute(commands) });
   }
 
   async continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer> {
-    const answer = await this.#signer.continueFrom(held, `device/${device}`);
+    const answer = await this.#recording.signer.continueFrom(held, `device/${device}`);
     if (answer.ok) return { kind: 'continued', ...answer.value };
     return { kind: answer.error.code === 'signing_halted' && answer.error.conflict === true ? 'conflict' : 'unsigned' };
   }
 
   async deviceLeft(device: DeviceId, connection: string): Promise<void> {
-    this.#system(`left:${device}:${connection}`, { type: 'DeviceLeft', device, connection });
+    this.#door.system(`left:${device}:${connection}`, { type: 'DeviceLeft', device, connection });
   }
 
   async ordersUndelivered(orders: readonly OrderId[]): Promise<void> {
     for (const order of orders) {
       const attempt = `att_${order.slice('ord_'.length)}` as const;
       const task = this.#store.read.taskOfAttempt(attempt);
-      if (task) this.#system(`undelivered:${order}`, { type: 'ReportUndelivered', task, attempt });
+      if (task) this.#door.system(`undelivered:${order}`, { type: 'ReportUndelivered', task, attempt });
     }
   }
 
   override async alarm(): Promise<void> {
-    this.#alarmAt = null;
+    this.#clock.knows(null);
     if (this.#store.seal() !== null) return this.#importer.abandoned();
     // A halted swarm writes nothing, so nothing that is due can be done: somebody looks first.
     if (this.#store.halted() !== null) return;
     // Too many alarms or rows: what is due waits until the window is over; nothing is lost, nothing runs on [P18].
     const pause = this.#breaker.alarm() ? this.#breaker.openFor() : breakerWindowMs;
     if (pause > 0) {
-      this.#armAt(Date.now() + pause);
+      this.#clock.armAt(Date.now() + pause);
       return;
     }
-    runTimers({ sql: this.#sql, now: () => Date.now(), execute: (command) => this.#must(command) });
+    runTimers({ sql: this.#sql, now: () => Date.now(), execute: this.#door.must });
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
     this.#drain();
-    this.ctx.waitUntil(this.#recorder.runDue().then(() => this.#arm()));
-    this.#arm();
+    this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
+    this.#clock.arm();
   }
 
-  /** What is done with the journal beside the work, in the order in which it is done when all of it is due. */
-  #chores(): readonly Chore[] {
-    const archive = this.#archive?.chores ?? [];
-    return [this.#forking.chore, checkpointChore(this.#signer), this.#snapshots, ...archive, this.#traces].filter(
-      (chore) => chore !== null,
-    );
-  }
-
-  /** Once in the life of this instance: half of the room is used. */
-  #warn(bytes: number): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    this.#log('warn', 'storage_half_full', { origin: this.#store.origin(), bytes });
-  }
-
-  #openArchive(snapshots: Snapshots, objects: ObjectStore): Archive {
-    return openArchive({
-      sql: this.#sql,
-      store: this.#store,
-      objects,
-      snapshots,
-      execute: (id, command, within) => {
-        const sent = { id, actor: { kind: 'system', id: 'swarm' }, command, remember: false } as const;
-        const { result } = only(this.#execute([sent], (executed) => (only(executed).result.ok ? within() : null)));
-        if (!result.ok) throw new Fault(`the archive waits: ${result.error.code}`, { retryable: true });
-      },
-      checkpoint: async (size) => {
-        const signed = await this.#signer.sign(size);
-        return signed.ok ? signed.value : null;
-      },
-      signAll: async () => {
-        await this.#signer.run();
-        return this.#signer.halted() === null ? (this.#signer.last()?.size ?? 0) : 0;
-      },
-      durable: () => this.ctx.storage.sync(),
-      originAt: () => this.#store.origin() ?? '',
-      now: () => Date.now(),
-    });
-  }
-
-  /** The one way in for every change: one transaction, then the world is told. `within` runs at its end, as part of it. */
-  #execute(commands: readonly Execute[], within?: (executed: readonly Executed[]) => void): readonly Executed[] {
-    if (this.#forking.chore.isFilling()) return commands.map(() => refused({ code: 'swarm_filling' }));
-    const openFor = this.#breaker.openFor();
-    if (openFor > 0) return commands.map(() => refused({ code: 'breaker_open', retryAfterMs: openFor }));
-    const bytes = this.ctx.storage.sql.databaseSize;
-    if (bytes > storageBytesWarn) this.#warn(bytes);
-    if (bytes > storageBytesRefuse && commands.some(({ command }) => GROWS.has(command.type)))
-      return commands.map(() => refused({ code: 'storage_full' }));
-    const committed = this.#store.executeMany(commands, within);
-    this.#breaker.wrote(committed.written);
-    if (committed.told) {
-      this.#arm();
+  /** Tells of what was written: executors, receivers and timers at once, followers when it is durable. */
+  #committed({ told, events }: Committed): void {
+    if (told) {
+      this.#clock.arm();
       this.#drain();
     }
-    // Followers read from the journal once it is durable.
-    if (committed.events.length > 0) {
-      this.#tally.saw(committed.events);
-      if (!committed.told && this.#recorder.nextDue() !== null) this.#arm();
-      const subjects = committed.events.map(({ subject }) => subject);
-      this.ctx.waitUntil(this.ctx.storage.sync().then(() => this.#followers.wake(subjects)));
-    }
-    return committed.executed;
-  }
-
-  #system(id: string, command: Execute['command']): void {
-    this.#must({ id, actor: { kind: 'system', id: 'swarm' }, command, remember: false });
-  }
-
-  /** Whether nothing may be written just now: then nothing is sent either, because what comes of it could not be kept. */
-  #mayNotWrite(): boolean {
-    return this.#store.halted() !== null || this.#breaker.openFor() > 0;
-  }
-
-  /** Executes what the swarm owes itself: when it may not write just now, whoever asked must ask again. */
-  #must(command: Execute): void {
-    const { result } = only(this.#execute([command]));
-    if (!result.ok && LATER.has(result.error.code))
-      throw new Fault(`not now: ${result.error.code}`, { retryable: true });
-  }
-
-  /** Starts to carry out what is due. */
-  #drain(): void {
-    for (const lane of lanesDue(this.#sql, Date.now()))
-      if (!this.#draining.has(lane)) this.ctx.waitUntil(this.#drainLane(lane));
-  }
-
-  async #drainLane(lane: Lane): Promise<void> {
-    this.#draining.add(lane);
-    try {
-      for (let round = 0; round < drainRoundsMax; round++) {
-        // Asked last thing before it ends: what came meanwhile is not left to the alarm.
-        if (this.#mayNotWrite() || !lanesDue(this.#sql, Date.now()).includes(lane)) break;
-        // An effect must not be seen before the events it follows from are durable.
-        await this.ctx.storage.sync();
-        await drain(lane, {
-          sql: this.#sql,
-          now: () => Date.now(),
-          toSquad: (squad, effects) => this.#toSquad(squad, effects),
-          run: async (effect) =>
-            runInside(effect, { read: this.#store.read, execute: (command) => this.#must(command) }),
-          send: (effect) =>
-            sendDelivery(effect, {
-              store: this.#store,
-              readEvents: (from, to) => this.#readEvents(from, to),
-              send: (request) => this.env.WEBHOOK_SENDER.send(request),
-              execute: (command) => this.#must(command),
-              now: () => Date.now(),
-              random: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-            }),
-          park: (id, effect, tries) =>
-            this.#system(`park:${id}`, { type: 'ParkTimer', timer: `outbox/${id}`, command: effect.kind, tries }),
-        });
-      }
-    } finally {
-      this.#draining.delete(lane);
-      this.#arm();
-    }
-  }
-
-  async #toSquad(squad: number, effects: Parameters<DrainDeps['toSquad']>[1]): Promise<void> {
-    const swarm = this.#store.read.row('swarm', SELF);
-    if (swarm === null) throw new Fault('a swarm without a name has no squads', { retryable: false });
-    const stub = this.env.SQUAD.get(this.env.SQUAD.idFromName(squadName(swarm.id, squad)));
-    const orders = effects.flatMap((effect) =>
-      effect.kind === 'order' ? [{ device: effect.device, order: effect.order }] : [],
-    );
-    if (orders.length > 0) await stub.deliver(orders);
-    for (const effect of effects) if (effect.kind === 'expel') await stub.expel(effect.device);
-  }
-
-  /** Sets the alarm for what is due first. What is due in the outbox now is under way: the alarm only makes sure of it. */
-  #arm(): void {
-    // Nothing happens in a sealed swarm; what its rows would have timers for is the original's.
-    if (this.#store.seal() !== null) return;
-    const now = Date.now();
-    const timer = nextTimer(this.#sql) ?? Number.POSITIVE_INFINITY;
-    const outbox = nextInOutbox(this.#sql) ?? Number.POSITIVE_INFINITY;
-    const chore = this.#recorder.nextDue() ?? Number.POSITIVE_INFINITY;
-    const due = Math.min(timer, outbox <= now ? now + drainMsMax : outbox, Math.max(chore, now));
-    if (Number.isFinite(due)) this.#armAt(Math.ceil(due / alarmGridMs) * alarmGridMs);
-  }
-
-  #armAt(due: number): void {
-    if (!Number.isFinite(due)) return;
-    if (this.#alarmAt !== null && this.#alarmAt <= due) return;
-    this.#alarmAt = due;
-    // Not awaited: it is written with the rows of this step, and nothing leaves before both are.
-    void this.ctx.storage.setAlarm(due);
+    if (events.length === 0) return;
+    this.#tally.saw(events);
+    if (!told && this.#recording.recorder.nextDue() !== null) this.#clock.arm();
+    const subjects = events.map(({ subject }) => subject);
+    this.ctx.waitUntil(this.ctx.storage.sync().then(() => this.#followers.wake(subjects)));
   }
 
   /** Everything goes, the tables too; they are made again at once, for whoever comes next. */
@@ -593,47 +392,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     migrate(this.#sql, swarmMigrations);
   }
 
-  #abandonAt(at: number | null): void {
-    this.#alarmAt = at;
-    void (at === null ? this.ctx.storage.deleteAlarm() : this.ctx.storage.setAlarm(at));
-  }
-
   #moment(actor: Actor) {
     const at = Date.now();
     return { at, actor, ids: idSource(at, randomBytes(10)), commandId: `read:${actorName(actor)}`, trace: null };
   }
-
-  /** Events `from`–`to`, wherever they are. */
-  async #readEvents(from: number, to: number): Promise<Result<readonly StoredEvent[], Rejection>> {
-    return this.#reader.read(from, to);
-  }
-
-  #signingKey(): string {
-    const key = first(this.#sql.all<{ value: string }>(`SELECT value FROM meta WHERE key = 'signing-key'`));
-    if (!key) throw new Fault('the swarm has no signing key', { retryable: false });
-    return key.value;
-  }
-}
-
-/** Commands that bring new work: the ones refused when the object is nearly full. */
-const GROWS: ReadonlySet<string> = new Set([
-  'RequestTask',
-  'StartMission',
-  'FireTrigger',
-  'PostTransfer',
-  'HoldTransfer',
-  'OpenEnrollment',
-]);
-
-/** Refusals that pass: the same command may be allowed a little later. */
-const LATER: ReadonlySet<string> = new Set(['swarm_filling', 'swarm_halted', 'breaker_open', 'storage_full']);
-
-function only(executed: readonly Executed[]): Executed {
-  const [one] = executed;
-  if (!one) throw new Fault('a command was not answered', { retryable: true });
-  return one;
-}
-
-function refused(error: Rejection): Executed {
-  return { result: err(error), replayed: false };
 }
