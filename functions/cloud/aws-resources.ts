@@ -121,3 +121,17 @@ export interface StackDeps<Later> {
   /** `$jsonStringify`: JSON of a value with texts that come later in it. */
   json(value: unknown): Later;
 }
+
+export interface StackSettings {
+  /** First part of every name: `starling-production`. */
+  readonly name: string;
+  readonly region: string;
+  /** Who is written to when an alarm goes off; nobody without it. AWS asks that address for its consent once. */
+  readonly alertEmail?: string;
+}
+
+/** The queue of telemetry and the one of its dead letters, as they stand. */
+export interface Queues<Later> {
+  readonly telemetry: { readonly arn: Later; readonly url: Later; readonly name: Later };
+  readonly dead: { readonly arn: Later; readonly url: Later; readonly name: Later };
+}

@@ -1,7 +1,6 @@
 // The alarms of the AWS path, and who hears of them. docs/operate/aws.md has a line for each.
 
-import type { AlarmArgs, StackDeps } from './aws-resources.ts';
-import type { Queues, StackSettings } from './stack.ts';
+import type { AlarmArgs, Queues, StackDeps, StackSettings } from './aws-resources.ts';
 
 const minuteSeconds = 60;
 /** Five minutes of a measure make one point of it. */

@@ -2,18 +2,10 @@
 // bucket, alarms, and the user by which the Worker reaches them. A pure function of the constructors it is given, so that a
 // test sees the whole graph without an account; sst.config.ts gives it SST's own.
 
-import type { StackDeps } from './aws-resources.ts';
+import type { Queues, StackDeps, StackSettings } from './aws-resources.ts';
 import { allow, onlyEncrypted, policy } from './iam-policy.ts';
 import { makeAlarms } from './stack-alarms.ts';
 import { makeBucket } from './stack-bucket.ts';
-
-export interface StackSettings {
-  /** First part of every name: `starling-production`. */
-  readonly name: string;
-  readonly region: string;
-  /** Who is written to when an alarm goes off; nobody without it. AWS asks that address for its consent once. */
-  readonly alertEmail?: string;
-}
 
 /** The Lambda's time for one batch: a hundred files in six lanes take seconds; S3 may be slow. */
 export const lambdaSeconds = 60;
@@ -66,10 +58,8 @@ npm run deploy
   };
 }
 
-export type Queues<Later> = ReturnType<typeof makeQueues<Later>>;
-
 /** The name of the dead letters ends in `-dead`: by that the handler knows them (functions/telemetry/handle-queue.ts). */
-function makeQueues<Later>({ aws, json }: StackDeps<Later>, name: string) {
+function makeQueues<Later>({ aws, json }: StackDeps<Later>, name: string): Queues<Later> {
   const shared = {
     visibilityTimeoutSeconds: visibilitySeconds,
     receiveWaitTimeSeconds: 20,

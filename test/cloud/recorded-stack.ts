@@ -1,8 +1,8 @@
 // The stack as a list: constructors that write down what they were called with, and give names in place of what AWS would
 // give. Whatever is made of it, nothing is made.
 
-import type { AwsResources, FunctionArgs, StackDeps } from '../../functions/cloud/aws-resources.ts';
-import { makeStack, type StackSettings } from '../../functions/cloud/stack.ts';
+import type { AwsResources, FunctionArgs, StackDeps, StackSettings } from '../../functions/cloud/aws-resources.ts';
+import { makeStack } from '../../functions/cloud/stack.ts';
 
 export interface Made {
   /** `sqs.Queue`, `function`. */

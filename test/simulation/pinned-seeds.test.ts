@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { aDevice, connect, request } from '../core/builders.ts';
+import { aSwarm, START } from '../core/memory-swarm.ts';
 import { FAULT_NAMES } from './faults/table.ts';
 
 const run = promisify(execFile);
@@ -18,10 +20,23 @@ async function simulate(...args: string[]): Promise<Record<string, unknown>> {
 
 /** What each found when it was pinned. */
 const PINNED = [
-  [1, 'a task was leased after its deadline, because the timer that ends it was late'],
-  [189, 'the same, by a device that had just come back'],
-  [196, 'the same, an hour after, because the clock had jumped'],
+  [
+    3,
+    'a task was leased after its deadline, because the timer that ends it was late: everything had slept for 31 days',
+  ],
+  [22, 'the same, because the clock had jumped'],
 ] as const;
+
+test('a task whose time is over is given to nobody, though the timer that says so is late', () => {
+  const swarm = aSwarm();
+  const device = aDevice(swarm);
+  swarm.do({ type: 'DeviceLeft', device, connection: 'con_1' });
+  const task = request(swarm, { deadline: START + 1_000 });
+  swarm.at = START + 2_000;
+  expect(connect(swarm, device).types).toEqual(['device.connected']);
+  expect(swarm.row('task', task).attempts).toEqual([]);
+  expect(swarm.fire(`task/${task}`).types).toEqual(['task.expired']);
+});
 
 describe('seeds that once found something', () => {
   test.each(PINNED)(

@@ -129,6 +129,7 @@ describe('the walks of the architecture', () => {
       '## A webhook that starts a task',
       '## A timer',
       '## A measurement',
+      '## A look at the past',
     ]);
     expect(all.get('## A task, from a client to a device and back')?.length).toBeGreaterThan(30);
   });

@@ -60,8 +60,9 @@ function rootName(node: unknown): string {
   return node.type === 'MemberExpression' ? rootName(node.object) : String(node.name);
 }
 
+/** A file of tests, or a suite that every implementation of a port is held to. */
 export function isTest(file: SourceFile): boolean {
-  return /\.test\.tsx?$/.test(file.path);
+  return /\.(test|contract)\.tsx?$/.test(file.path);
 }
 
 /** The titles of a file's tests and groups, with where they stand. */

@@ -81,7 +81,14 @@ export const PLANTS = {
     },
   },
   'epoch-not-fenced': {
-    idea: 'a device that was rolled back goes on with numbers that were used',
+    idea: 'a device that was rolled back goes on with numbers that were used, and its swarm lets it',
+    swarmStub: (honest, { model }) =>
+      stub(honest, {
+        admitDevice: (admission) => {
+          const counted = model.facts.counted(admission.device, admission.epoch);
+          return honest.admitDevice({ ...admission, seq: Math.max(admission.seq, counted) });
+        },
+      }),
     outbox: (honest) => ({
       ...honest,
       welcome: (epoch, seq) => {

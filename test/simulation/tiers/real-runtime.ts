@@ -78,7 +78,6 @@ async function start(script: string, folder: string): Promise<Runtime> {
         durableObjects: { REPLAY: { className: 'ReplayObject', useSQLite: true } },
       },
     ],
-    durableObjectsPersist: folder,
   });
   const events = {
     started: (pid: number) => {
@@ -88,7 +87,7 @@ async function start(script: string, folder: string): Promise<Runtime> {
       running.pid = null;
     },
   };
-  const miniflare = watchWorkerd(events, () => new Miniflare(options));
+  const miniflare = watchWorkerd(events, () => new Miniflare({ ...options, resourcePersistencePath: folder }));
   await watchWorkerd(events, () => miniflare.ready);
   return {
     miniflare,
