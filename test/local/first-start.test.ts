@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blocksOf, read } from '../tidy/docs-pages.ts';
 import { root } from '../tidy/repository.ts';
+import { noPython } from '../verify/python.ts';
 
 const startMsMax = 90_000;
 const scriptMsMax = 60_000;
@@ -84,7 +85,8 @@ describe('the first start', () => {
         .map(({ text }) => text)
         .join('\n')
         .replaceAll('http://localhost:8787', url)
-        .replaceAll('./.starling/', `${home}/`);
+        .replaceAll('./.starling/', `${home}/`)
+        .replaceAll(noPython ? /^python3 .*$/gm : /$^/g, ':');
       const run = promisify(execFile)('bash', ['-euo', 'pipefail', '-c', prelude + script], {
         cwd: root,
         timeout: scriptMsMax,

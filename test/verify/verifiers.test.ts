@@ -13,6 +13,7 @@ import { type Judged, judgeBytes } from '../../edge-node/src/cli/proved-file.ts'
 import { readSegmentFile } from '../../edge-node/src/cli/segment-file.ts';
 import { root } from '../tidy/repository.ts';
 import { publicKey } from './a-journal.ts';
+import { noPython } from './python.ts';
 import { folder, REFUSED, TEXTS } from './vectors.ts';
 
 const flips = 10_000;
@@ -36,7 +37,7 @@ describe('the test vectors', () => {
     expect(verifyCheckpoint(held)).toBe(true);
   });
 
-  test('[VERIFY-2] are accepted and refused by the Python verifier as they should be', async () => {
+  test('[VERIFY-2] are accepted and refused by the Python verifier as they should be', { skip: noPython }, async () => {
     const { stdout } = await run('python3', [join(root, 'test/verify/vectors.py'), python, folder]);
     expect(JSON.parse(stdout)).toMatchObject({ canonical: 6, roots: 21, things: 8, refused: 2 * REFUSED.length });
   });
@@ -69,6 +70,7 @@ describe('the test vectors', () => {
 
 describe('one bit that is another', () => {
   test(`[VERIFY-3] is refused or says the same, ${flips} times by the Python verifier (seed ${seed})`, {
+    skip: noPython,
     timeout: 120_000,
   }, async () => {
     const files = FLIPPED.map(
