@@ -73,6 +73,7 @@ describe('the first start', () => {
     'docs/guides/prove-to-an-outsider.md',
     'docs/guides/query-the-archive.md',
     'docs/guides/export-and-import.md',
+    'docs/guides/traces-and-metrics.md',
   ])(
     'every command of %s does what the page says it does',
     async (page) => {
