@@ -92,7 +92,8 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   function halted(): string | null {
-    doubt ??= first(sql.all<{ value: string }>('SELECT value FROM meta WHERE key = ?', SIGNING_HALTED))?.value ?? null;
+    if (doubt === undefined)
+      doubt = first(sql.all<{ value: string }>('SELECT value FROM meta WHERE key = ?', SIGNING_HALTED))?.value ?? null;
     return doubt;
   }
 
@@ -251,7 +252,7 @@ export function openSigner(deps: SignerDeps): Signer {
       const { seq } = store.head();
       if (seq === 0 || refusal() !== null) return null;
       if (isBehind) return deps.now();
-      newest ??= last();
+      if (newest === undefined) newest = last();
       const { size, at } = newest ?? { size: 0, at: store.read.row('swarm', SELF)?.createdAt ?? 0 };
       if (seq <= size) return null;
       return seq - size >= checkpointEvents ? deps.now() : at + checkpointMs;

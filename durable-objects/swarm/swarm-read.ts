@@ -30,9 +30,9 @@ const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
   WHERE waiting.operation IS NOT NULL
 ) SELECT operation FROM waiting WHERE operation IS NOT NULL`;
 
-/** Tasks of one operation that an executor may be given: oldest first, a walk along the index. */
-const QUEUED_FOR = `SELECT id FROM task WHERE ${QUEUED} AND operation = ? AND id > ? AND body ->> '$.notBefore' <= ?
-  AND coalesce(body ->> '$.require.executor', ?) IN (?, ?) ORDER BY id LIMIT ?`;
+/** Tasks of one operation that an executor may be given: oldest first, a walk along an index that holds all it asks. */
+const QUEUED_FOR = `SELECT id FROM task INDEXED BY task_queue WHERE state = 'queued' AND operation = ? AND id > ?
+  AND notBefore <= ? AND coalesce(executor, ?) IN (?, ?) ORDER BY id LIMIT ?`;
 
 const COUNTS: Readonly<Record<Counted, string>> = {
   openTasks: `SELECT count(*) AS n FROM task WHERE ${OPEN}`,

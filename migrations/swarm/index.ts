@@ -4,6 +4,13 @@ import { spine } from './0001-spine.ts';
 import { checkpoints } from './0002-checkpoints.ts';
 import { archive } from './0003-archive.ts';
 import { forks } from './0004-forks.ts';
+import { queue } from './0005-queue.ts';
 
 /** Append only. `id` sorts. */
-export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [spine, checkpoints, archive, forks];
+export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [
+  spine,
+  checkpoints,
+  archive,
+  forks,
+  queue,
+];
