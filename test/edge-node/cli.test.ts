@@ -425,26 +425,20 @@ describe('verify', () => {
       ['event.json', 'an event'],
       ['checkpoint.json', 'a checkpoint'],
     ]) {
-      const { exit, out } = await starling(['verify', '--file', join(vectors, file ?? '')]);
+      const { exit, out } = await starling(['verify', join(vectors, file ?? '')]);
       expect([file, exit, out.includes(words ?? '')]).toEqual([file, EXIT.ok, true]);
     }
-    const consistency = ['verify', '--file', join(vectors, 'consistency.json')];
+    const consistency = ['verify', join(vectors, 'consistency.json')];
     expect((await starling(consistency)).exit).toBe(EXIT.usage);
     expect((await starling([...consistency, '--held', join(vectors, 'held.json')])).exit).toBe(EXIT.ok);
     writeFileSync(join(folder, 'changed.json'), readFileSync(join(vectors, 'task.json'), 'utf8').replace('400', '399'));
-    expect((await starling('verify --file changed.json')).exit).toBe(EXIT.unproved);
+    expect((await starling('verify changed.json')).exit).toBe(EXIT.unproved);
     expect(api.seen).toEqual([]);
   });
 
   test('refuses what it cannot read, and to be quick about nothing', async () => {
     writeFileSync(join(folder, 'other.json'), '{"size":1}');
-    for (const words of [
-      '--file nothing.json',
-      '--file other.json',
-      '--held other.json',
-      '--quick',
-      '--quick --held new.json',
-    ])
+    for (const words of ['nothing.json', 'other.json', '--held other.json', '--quick', '--quick --held new.json'])
       expect([words, (await signedIn(`verify ${words}`)).exit]).toEqual([words, EXIT.usage]);
     expect((await starling('verify')).exit).toBe(EXIT.forbidden);
   });

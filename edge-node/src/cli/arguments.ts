@@ -40,7 +40,9 @@ export function readArguments(command: Command, rest: readonly string[]): Result
   }
   const wanted = command.words ?? [];
   const { values, positionals } = parsed;
-  if (positionals.length !== wanted.length && values.help !== true) {
+  const needed = wanted.filter((word) => !word.startsWith('[')).length;
+  const isRight = positionals.length >= needed && positionals.length <= wanted.length;
+  if (!isRight && values.help !== true) {
     return err(`expected: starling ${[command.name, ...wanted].join(' ')}`);
   }
   return ok({ command, words: positionals, flags: flagsOver(values) });

@@ -40,7 +40,7 @@ export interface Command {
   /** `task run`. */
   readonly name: string;
   readonly aliases?: readonly string[];
-  /** The words that follow: `<operation>`. */
+  /** The words that follow: `<operation>`, or `[path]` for one that may be left out. */
   readonly words?: readonly string[];
   readonly summary: string;
   readonly options?: Readonly<Record<string, Option>>;

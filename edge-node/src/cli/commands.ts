@@ -284,12 +284,13 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'verify',
-    summary: 'prove the journal, or what a file shows of it (exit code 5 when it does not hold)',
+    words: ['[path]'],
+    summary:
+      'prove the journal, or an export, a proof or an archive on this machine (exit code 5 when it does not hold)',
     options: {
       key: { value: 'base64url', help: "the swarm's public key as you hold it" },
       held: { value: 'file', help: 'a checkpoint that you keep: proves from there on, and then keeps the newer one' },
       quick: { help: 'with --held: only that the journal goes on from it, without reading its events' },
-      file: { value: 'path', help: 'an export, a proof or an archive on this machine, instead of the server' },
     },
     needsKey: false,
     load: async () => (await import('./commands/verify.ts')).verify,

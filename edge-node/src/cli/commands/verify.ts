@@ -13,10 +13,10 @@ import { verifyServer } from '../proved-server.ts';
 import { unproved } from '../unproved.ts';
 
 export async function verify(context: CommandContext): Promise<ExitCode> {
-  const { flags } = context;
+  const { flags, words } = context;
   const held = readHeld(context);
   if (!held.ok) return misused(context, held.error);
-  const file = flags.one('file');
+  const [file] = words;
   if (flags.has('quick') && (file !== undefined || held.value === null))
     return misused(context, '--quick needs a checkpoint that is kept already: --held <file>');
   if (file === undefined) return verifyServer(context, held.value);
