@@ -44,7 +44,7 @@ export async function drain(lane: Lane, deps: DrainDeps): Promise<void> {
   const rows = sql
     .all<OutboxRow>(
       `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ?
-       AND effect ->> '$.kind' IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`,
+       AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`,
       deps.now(),
       JSON.stringify(LANES[lane]),
       outboxPerDrain,
@@ -55,23 +55,27 @@ export async function drain(lane: Lane, deps: DrainDeps): Promise<void> {
   else await sendAll(rows, deps);
 }
 
+/** When the first row of each kind is due: one step along the index for each, however many rows wait. */
+const FIRST_DUE = Object.values(LANES)
+  .flat()
+  .map((kind) => `SELECT '${kind}' AS kind, min(due) AS due FROM outbox WHERE parked = 0 AND kind = '${kind}'`)
+  .join(' UNION ALL ');
+
+function firstDue(sql: Sql): readonly { readonly kind: string; readonly due: number | null }[] {
+  return sql.all(FIRST_DUE);
+}
+
 /** The lanes in which something is due. */
 export function lanesDue(sql: Sql, now: number): readonly Lane[] {
-  const kinds = new Set(
-    sql
-      .all<{ kind: string }>(
-        `SELECT DISTINCT effect ->> '$.kind' AS kind FROM outbox WHERE parked = 0 AND due <= ?`,
-        now,
-      )
-      .map(({ kind }) => kind),
-  );
+  const kinds = new Set(firstDue(sql).flatMap(({ kind, due }) => (due !== null && due <= now ? [kind] : [])));
   const lanes = Object.keys(LANES) as Lane[]; // its own keys
   return lanes.filter((lane) => LANES[lane].some((kind) => kinds.has(kind)));
 }
 
 /** When the next row is due, or null. */
 export function nextInOutbox(sql: Sql): number | null {
-  return first(sql.all<{ due: number | null }>('SELECT min(due) AS due FROM outbox WHERE parked = 0'))?.due ?? null;
+  const due = firstDue(sql).flatMap((row) => row.due ?? []);
+  return due.length === 0 ? null : Math.min(...due);
 }
 
 type Row = Omit<OutboxRow, 'effect'> & { readonly effect: Carried };
@@ -102,7 +106,8 @@ function isBehind(squad: number, mine: readonly Row[], { sql, now }: DrainDeps):
   const last = mine.at(-1)?.id ?? 0;
   const due = first(
     sql.all<{ due: number | null }>(
-      `SELECT max(due) AS due FROM outbox WHERE parked = 0 AND due > ? AND id < ? AND effect ->> '$.squad' = ?`,
+      `SELECT max(due) AS due FROM outbox WHERE parked = 0 AND kind IN ('order', 'expel') AND due > ? AND id < ?
+       AND effect ->> '$.squad' = ?`,
       now(),
       last,
       squad,
