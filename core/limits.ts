@@ -89,7 +89,12 @@ export const breakerAlarmsMax = 600;
 export const choreRetryMsMin = 5_000;
 export const choreRetryMsMax = 60 * 60_000;
 export const choreTriesMax = 5;
-/** A snapshot is taken after so many events: the past is never further than this from one. */
+/** A swarm that sees more events in a second is busy: snapshots and the archive wait for a quieter one … */
+export const calmEventsPerSecond = 500;
+/** … until so many times what makes them due has come together, or so many events are in the object. */
+export const choreBacklogMax = 4;
+export const hotEventsMax = 500_000;
+/** A snapshot is taken after so many events, or a few times as many where the swarm is busy: the past is never further from one. */
 export const snapshotEvents = 8_192;
 /** Or after so much text of events, if that is sooner: what is folded behind a snapshot fits an object's memory. */
 export const snapshotCharsMax = 8 * 1024 * 1024;

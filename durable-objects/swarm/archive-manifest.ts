@@ -27,6 +27,7 @@ export function manifestChore(deps: ManifestDeps): Chore {
   return {
     name: 'manifest',
     dueAt: () => (deps.notes.manifestBehind() === null ? null : 0),
+    isPressing: () => false,
     run: () => write(deps),
   };
 }

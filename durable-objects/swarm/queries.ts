@@ -36,7 +36,8 @@ export function answer(query: Exclude<Query, ProofQuery | JournalQuery>, deps: Q
       const swarm = store.read.row('swarm', SELF);
       if (swarm === null) return err({ code: 'swarm_not_found' });
       const parked = first(deps.sql.all<{ n: number }>('SELECT count(*) AS n FROM outbox WHERE parked = 1'))?.n ?? 0;
-      return ok(plain({ ...swarm, head: store.head(), halted: store.halted(), parked }));
+      const sealed = store.seal() !== null;
+      return ok(plain({ ...swarm, head: store.head(), halted: store.halted(), parked, sealed }));
     }
   }
 }

@@ -8,12 +8,19 @@ export interface Chore {
   readonly name: string;
   /** When there is something to do, in milliseconds since the epoch; null when there is nothing. Cheap: asked often. */
   dueAt(): number | null;
+  /**
+   * Of a chore that takes long: true when it can wait no longer for a quiet moment. Without it a chore is quick, and is done
+   * whenever it is due.
+   */
+  isPressing?(): boolean;
   /** Does a bounded part of it. @throws when it could not; nothing is lost then, it is done again */
   run(): Promise<void>;
 }
 
 export interface RecorderDeps {
   now(): number;
+  /** When the swarm is quiet enough for what takes long; in the past or now when it is. */
+  calmAt(): number;
   /** Told when a chore has failed so often that somebody should look, with the last cause. */
   park(chore: string, tries: number, cause: unknown): void;
 }
@@ -32,13 +39,15 @@ interface Trouble {
   until: number;
 }
 
-export function createRecorder(chores: readonly Chore[], { now, park }: RecorderDeps): Recorder {
+export function createRecorder(chores: readonly Chore[], { now, calmAt, park }: RecorderDeps): Recorder {
   const troubles = new Map<Chore, Trouble>();
   let isRunning = false;
 
   function dueOf(chore: Chore): number | null {
     const due = chore.dueAt();
-    return due === null ? null : Math.max(due, troubles.get(chore)?.until ?? 0);
+    if (due === null) return null;
+    const mayWait = chore.isPressing !== undefined && !chore.isPressing();
+    return Math.max(due, troubles.get(chore)?.until ?? 0, mayWait ? calmAt() : 0);
   }
 
   async function runOne(chore: Chore): Promise<void> {

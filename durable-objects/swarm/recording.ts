@@ -30,6 +30,8 @@ export interface RecordingDeps {
   /** What is done before all else when it is due. */
   readonly firstChores: readonly Chore[];
   readonly log: Log;
+  /** When the swarm is quiet enough for what takes long. */
+  calmAt(): number;
   durable(): Promise<void>;
 }
 
@@ -83,6 +85,7 @@ export function openRecording(deps: RecordingDeps): Recording {
     chores.filter((chore) => chore !== null),
     {
       now,
+      calmAt: deps.calmAt,
       park: (chore, tries) =>
         door.system(`park:recorder/${chore}/${now()}`, {
           type: 'ParkTimer',

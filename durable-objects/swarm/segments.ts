@@ -10,6 +10,7 @@ import { Fault } from '../../core/assert.ts';
 import { sha256Bytes } from '../../core/hash.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import {
+  hotEventsMax,
   hotEventsMin as hotEventsMinDefault,
   segmentBytesMax,
   segmentEvents as segmentEventsDefault,
@@ -84,6 +85,7 @@ export function createSegments(deps: SegmentDeps): Segments {
   return {
     name: 'archive',
     dueAt: () => (isDue() ? 0 : null),
+    isPressing: () => store.head().seq - marksOf(store).archivedTo > hotEventsMax,
     run: () =>
       inTurn(async () => {
         if (!isDue()) return;

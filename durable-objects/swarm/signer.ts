@@ -23,7 +23,7 @@ import type { SwarmStore } from './swarm-store.ts';
 
 export interface SignerDeps {
   readonly sql: Sql;
-  readonly store: Pick<SwarmStore, 'head' | 'origin' | 'read' | 'halted' | 'halt'>;
+  readonly store: Pick<SwarmStore, 'head' | 'origin' | 'read' | 'halted' | 'halt' | 'seal'>;
   readonly readEvents: ReadEvents;
   /** Where the newest checkpoint is held outside of the swarm's own storage; null when there is no such place. */
   readonly outside: Outside | null;
@@ -146,8 +146,9 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   function compareOutside(): Promise<void> {
-    // Nothing can be held of a swarm that is not created yet.
-    if (store.origin() === null) return Promise.resolve();
+    // Nothing can be held of a swarm that is not created yet. An imported one goes by the original's name: what is held under it
+    // is the original's, perhaps another tenant's, and may well be longer.
+    if (store.origin() === null || store.seal() !== null) return Promise.resolve();
     comparing ??= compareOnce().catch((cause: unknown) => {
       comparing = null;
       deps.log('warn', 'checkpoint_outside_unreachable', { cause: cause instanceof Error ? cause.name : 'none' });

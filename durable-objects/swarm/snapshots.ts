@@ -16,7 +16,7 @@ import {
   stateHashOf,
 } from '../../core/history/state-tree.ts';
 import { canonical } from '../../core/json.ts';
-import { snapshotCharsMax, snapshotEvents } from '../../core/limits.ts';
+import { choreBacklogMax, snapshotCharsMax, snapshotEvents } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { KINDS, SELF } from '../../core/swarm/state.ts';
 import { putChunk, putManifest } from '../snapshot-files.ts';
@@ -60,6 +60,9 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
       const isDue = store.head().seq - lastSeq() >= every || charsBehind(lastSeq()) >= snapshotCharsMax;
       return store.origin() !== null && isDue ? 0 : null;
     },
+    isPressing: () =>
+      store.head().seq - lastSeq() >= every * choreBacklogMax ||
+      charsBehind(lastSeq()) >= snapshotCharsMax * choreBacklogMax,
     async run() {
       await this.take();
     },

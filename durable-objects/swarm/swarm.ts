@@ -56,6 +56,7 @@ import { createForking, type Forking } from './forking.ts';
 import { groupCommit, type Submit } from './group-commit.ts';
 import { createImporter, type Importer } from './import.ts';
 import { answerJournal } from './journal-page.ts';
+import { createLoadMeter } from './load-meter.ts';
 import { metricsView } from './metrics.ts';
 import { nextInOutbox } from './outbox-drain.ts';
 import { createLanes } from './outbox-lanes.ts';
@@ -89,6 +90,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #followers: Followers;
   readonly #submit: Submit;
   readonly #recording: Recording;
+  readonly #load = createLoadMeter(() => Date.now());
   readonly #tally: TallyStore;
   readonly #importer: Importer;
   readonly #forking: Forking;
@@ -137,6 +139,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#recording = openRecording({
       ...{ sql, store, door, objects, log, durable },
       exporter: exporterOf(env),
+      calmAt: () => this.#load.calmAt(),
       firstChores: [this.#forking.chore],
     });
     const { reader, recorder, signer } = this.#recording;
@@ -380,6 +383,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#drain();
     }
     if (events.length === 0) return;
+    this.#load.saw(events.length);
     this.#tally.saw(events);
     if (!told && this.#recording.recorder.nextDue() !== null) this.#clock.arm();
     const subjects = events.map(({ subject }) => subject);

@@ -158,7 +158,11 @@ export class ArchivedSwarm {
   /** Runs the chores until none is due, or it is over; those that fail are tried again when their pause is over. */
   async chores(isOver: () => boolean = () => false): Promise<void> {
     const chores = [this.snapshots, ...this.archive.chores];
-    const recorder = createRecorder(chores, { now: () => this.now, park: (chore) => this.parked.push(chore) });
+    const recorder = createRecorder(chores, {
+      now: () => this.now,
+      calmAt: () => this.now,
+      park: (chore) => this.parked.push(chore),
+    });
     for (let round = 0; round < roundsMax; round++) {
       const due = recorder.nextDue();
       if (due === null || due > this.now + dayMs / 2 || isOver()) return;
