@@ -71,6 +71,8 @@ export const answerCharsMax = 4 * 1024 * 1024;
 /** While the journal grows a checkpoint is signed after so long, or after so many events if that is sooner. */
 export const checkpointMs = 60 * 60_000;
 export const checkpointEvents = 1_024;
+/** Where the swarm is busy, a checkpoint waits for so many times as many. */
+export const checkpointBacklogMax = 8;
 
 /** A timer that fails so often is parked, with an alert [P18]. */
 export const timerTriesMax = 3;

@@ -11,7 +11,7 @@ import {
 } from '../../core/journal/checkpoint.ts';
 import { consistencyPath } from '../../core/journal/consistency.ts';
 import { rootOf } from '../../core/journal/merkle.ts';
-import { checkpointEvents, checkpointMs } from '../../core/limits.ts';
+import { checkpointBacklogMax, checkpointEvents, checkpointMs } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { SELF } from '../../core/swarm/state.ts';
@@ -50,6 +50,9 @@ export interface Signer {
   list(below: number, limit: number): readonly SignedCheckpoint[];
   /** When the next one is due by the clock, milliseconds since the epoch; null while the journal has not grown. */
   dueAt(): number | null;
+  /** True when so much is unsigned that it is signed though the swarm is busy: about once a second then, as often as an object
+   *  in R2 may be written. */
+  isPressing(): boolean;
   /** Signs the journal as it is and holds it outside. @throws a platform's fault of the place outside */
   run(): Promise<void>;
   /** Why nothing is signed any more, or null. */
@@ -258,6 +261,7 @@ export function openSigner(deps: SignerDeps): Signer {
       if (seq <= size) return null;
       return seq - size >= checkpointEvents ? deps.now() : at + checkpointMs;
     },
+    isPressing: () => store.head().seq - (newest?.size ?? 0) >= checkpointEvents * checkpointBacklogMax,
     async run() {
       const signed = await sign();
       // Halted: nothing is due any more. Anything else passes, and is tried again.
@@ -274,6 +278,6 @@ export function openSigner(deps: SignerDeps): Signer {
 }
 
 /** What the recorder does for it: signing by the clock. */
-export function checkpointChore({ dueAt, run }: Signer): Chore {
-  return { name: 'checkpoint', dueAt, run };
+export function checkpointChore({ dueAt, isPressing, run }: Signer): Chore {
+  return { name: 'checkpoint', dueAt, isPressing, run };
 }
