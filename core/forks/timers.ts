@@ -14,6 +14,10 @@ type Timer = Extract<Effect, { readonly kind: 'timer' }>;
 export const TIMED = ['swarm', 'task', 'transfer', 'delivery'] as const satisfies readonly Kind[];
 export type Timed = (typeof TIMED)[number];
 
+export function isTimed(kind: Kind): kind is Timed {
+  return TIMED.some((timed) => timed === kind);
+}
+
 /** What is due for this row, some of it perhaps long ago. */
 export function timersOf<K extends Timed>(kind: K, row: Rows[K]): readonly Timer[] {
   // A row stands under the kind that it is of.

@@ -5,6 +5,7 @@ import type { SignedCheckpoint } from '../journal/checkpoint.ts';
 import { hashHolds } from '../journal/cloud-event.ts';
 import { EVENT_VERSION, GENESIS, type StoredEvent } from '../journal/event.ts';
 import { readEventLine } from '../journal/export-lines.ts';
+import { amountMicroMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { isEventType } from '../swarm/evolve.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -76,10 +77,13 @@ function isStorable({ type, subject, actor, command, trace, body }: StoredEvent)
 
 function refuseFirst({ origin, publicKey }: SignedCheckpoint, { type, body }: StoredEvent): string | null {
   if (type !== 'swarm.created') return `a journal that begins with ${type} does not stand by itself`;
-  const created: { readonly tenant?: unknown; readonly swarm?: unknown; readonly publicKey?: unknown } =
+  const created: Readonly<Partial<Record<'tenant' | 'swarm' | 'publicKey' | 'supplyMicro', unknown>>> =
     JSON.parse(body);
   if (`${created.tenant}/${created.swarm}` !== origin) return 'it makes another swarm than the origin names';
-  return created.publicKey === publicKey ? null : 'the checkpoint is signed by another key than it names';
+  if (created.publicKey !== publicKey) return 'the checkpoint is signed by another key than it names';
+  const { supplyMicro: supply } = created;
+  const isSupply = Number.isSafeInteger(supply) && Number(supply) >= 0 && Number(supply) <= amountMicroMax;
+  return isSupply ? null : 'its supply is none that a swarm can have';
 }
 
 function refuseLater({ type }: StoredEvent): string | null {

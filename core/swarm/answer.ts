@@ -43,6 +43,13 @@ const LISTS = {
   snapshots: 'snapshot',
 } as const satisfies Record<string, Shown>;
 
+const SHOWN: ReadonlySet<Kind> = new Set(Object.values(LISTS));
+
+/** Whether rows of this kind are shown. */
+export function isShown(kind: Kind): kind is Shown {
+  return SHOWN.has(kind);
+}
+
 /** Questions that rows answer. */
 export type RowQuery = Extract<Query, { type: Single | keyof typeof LISTS | 'operations' }>;
 
@@ -109,7 +116,7 @@ function showOne(kind: Single, id: string, read: Read): Result<Json, Rejection> 
 }
 
 /** A row as it is shown; the casts say again which kind it is of. */
-export function show(kind: Shown, row: Rows[Kind], read: Read): Json {
+export function show(kind: Shown, row: Rows[Kind], read: Pick<Read, 'row'>): Json {
   switch (kind) {
     case 'task':
       return plain(taskView(row as Rows['task']));

@@ -171,7 +171,13 @@ async function takeRows(
     set({ fork, phase: 'rows', after: null });
     return base;
   }
-  return begin(fork, base.value, deps, () => set({ fork, phase: 'settling' }));
+  try {
+    return begin(fork, base.value, deps, () => set({ fork, phase: 'settling' }));
+  } catch (cause) {
+    // What it remembers is not rolled back with its tables: it has not begun.
+    set({ fork, phase: 'rows', after: null });
+    throw cause;
+  }
 }
 
 function keepRows(sql: Sql, entries: readonly Entry[]): void {

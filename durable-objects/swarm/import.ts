@@ -3,6 +3,7 @@
 // import that was cut off goes on where it stood. Only a journal that is whole is sealed, and only a sealed one is shown.
 
 import { Defect } from '../../core/assert.ts';
+import { isTimed, type Timed, timersOf } from '../../core/forks/timers.ts';
 import { carryOn, kindOf, stateHashOf } from '../../core/history/state-tree.ts';
 import { type Bad, checkLines, invalidImport, NOTHING_TAKEN, refuseEnd, type Taken } from '../../core/imports/check.ts';
 import type { ImportPort, ImportStart } from '../../core/imports/port.ts';
@@ -11,11 +12,13 @@ import { readExportHeader } from '../../core/journal/export-lines.ts';
 import { rootOf } from '../../core/journal/merkle.ts';
 import { importAbandonedMs, storageBytesRefuse } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { isShown, show } from '../../core/swarm/answer.ts';
 import type { SwarmEvent } from '../../core/swarm/events.ts';
 import { touches } from '../../core/swarm/evolve.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { type RowMap, replay } from '../../core/swarm/replay.ts';
-import { KINDS } from '../../core/swarm/state.ts';
+import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
+import { timeText } from '../../core/work/view.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { checkBooks } from './conservation.ts';
 import { rowInserter } from './insert-rows.ts';
@@ -175,6 +178,7 @@ function storeAll(sql: Sql, events: readonly StoredEvent[]): null {
       throw new Unfit('an event does not follow from those before it', { cause });
     }
   }
+  showAll(sql, rows);
   insert(INTO_JOURNAL, events.flatMap(lineOf));
   const byKind = Map.groupBy(rows, ([key]) => kindOf(key));
   for (const [kind, own] of byKind) {
@@ -184,6 +188,21 @@ function storeAll(sql: Sql, events: readonly StoredEvent[]): null {
     );
   }
   return null;
+}
+
+/** Rows that cannot be shown would be found out by whoever reads them, and those that ask for no possible time by a fork. */
+function showAll(sql: Sql, rows: RowMap): void {
+  const row = <K extends Kind>(kind: K, id: string): Rows[K] | null =>
+    (rows.get(`${kind}/${id}`) as Rows[K] | undefined) ?? readRow(sql, kind, id); // rows stand under their kind
+  try {
+    for (const [key, made] of rows) {
+      const kind = kindOf(key);
+      if (isShown(kind)) show(kind, made, { row });
+      if (isTimed(kind)) for (const { at } of timersOf(kind, made as Rows[Timed])) timeText(at); // as above
+    }
+  } catch (cause) {
+    throw new Unfit('an event makes a row that cannot be shown', { cause });
+  }
 }
 
 function touchesOf({ type, subject, body, command }: StoredEvent) {

@@ -27,7 +27,8 @@ export interface Asked {
 /** Makes a fork, or goes on with the one that this request has made before. */
 export async function makeFork(asked: Asked, call: Call): Promise<Response> {
   const { caller, command, deps, frame } = call;
-  const edge = edgeMade(command, caller.swarm, deps);
+  // An import under the same Idempotency-Key is another swarm.
+  const edge = edgeMade({ ...command, id: `fork:${command.id}` }, caller.swarm, deps);
   const [swarm, key] = [edge.id('swm'), edge.id('key')];
   const known = command.remember ? await findFork(swarm, caller.tenant, deps.directory) : null;
   const reserved = known ? await goOn(known, asked, call) : await reserve({ swarm, key }, asked, call);

@@ -1,5 +1,5 @@
-// Which forks a caller may know of. A key of the organization's own swarm sees all of them; a key of a fork, or of an import,
-// sees down from there and no further up [P13].
+// What of an organization a caller may know of. A key of its own swarm sees all of it; a key of a fork, or of an import, sees
+// down from there and no further up: no other forks, no imports, no members [P13].
 
 import type { SwarmId } from '../../core/ids.ts';
 import { originName } from '../../core/journal/event.ts';
@@ -16,14 +16,27 @@ export interface Seen {
   readonly isOwn: boolean;
 }
 
-/** The forks that a caller may know of, newest first; their own swarm among them, if it is one. Refused with a key that is not in force. */
-export async function seenForks(call: Call): Promise<Result<Seen, Refusal>> {
+/** The organization as a whole is for those who call its own swarm. */
+export const NOT_OWN: Refusal = {
+  code: 'not_allowed',
+  detail: 'This is the whole organization’s: ask with a key of its own swarm, not of a fork or an import.',
+};
+
+/** Whether a caller asks for the organization: their swarm is its own. Refused with a key that is not in force. */
+export async function asksForAll(call: Call): Promise<Result<boolean, Refusal>> {
   const inForce = await read({ type: 'status' }, call);
   if (!inForce.ok) return inForce;
+  const { fork, sealed } = asObject(inForce.value);
+  return ok(fork === undefined && sealed !== true);
+}
+
+/** The forks that a caller may know of, newest first; their own swarm among them, if it is one. Refused with a key that is not in force. */
+export async function seenForks(call: Call): Promise<Result<Seen, Refusal>> {
+  const own = await asksForAll(call);
+  if (!own.ok) return own;
   const { swarm, tenant } = call.caller;
   const rows = await listForks(tenant, call.deps.directory);
-  const isFork = asObject(inForce.value).fork !== undefined;
-  const isOwn = !isFork && (await findImport(swarm, tenant, call.deps.directory)) === null;
+  const isOwn = own.value;
   if (isOwn) return ok({ forks: rows, isOwn });
   const parents = new Map(rows.map((row) => [row.id, row.parent.swarm]));
   const descends = (from: SwarmId): boolean => {

@@ -1,7 +1,7 @@
 // The forks of a tenant: which swarms there are beside the first one, and where each comes from. A row is made before its
 // object is filled, under ids that follow from the request, so that a request that is sent again goes on with what it began.
 
-import { and, count, desc, eq, ne } from 'drizzle-orm';
+import { and, count, desc, eq, ne, sql } from 'drizzle-orm';
 import type { NewFork } from '../../core/forks/port.ts';
 import type { Parent } from '../../core/forks/state.ts';
 import type { KeyId, SwarmId, TenantId } from '../../core/ids.ts';
@@ -9,6 +9,7 @@ import { SCOPES, type Scope } from '../../core/keys/scopes.ts';
 import { forksMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { type DirectoryDatabase, querying, storedId } from './database.ts';
+import { rowWithin } from './row-within.ts';
 import { type FORK_STATUSES, forks } from './schema.ts';
 
 export interface ForksDeps {
@@ -30,9 +31,7 @@ export interface ForkRow {
   readonly createdAt: number;
 }
 
-export type ForkRejection =
-  | { readonly code: 'fork_not_found' }
-  | { readonly code: 'limit_reached'; readonly limit: 'forksMax'; readonly most: number };
+export type ForkRejection = { readonly code: 'limit_reached'; readonly limit: 'forksMax'; readonly most: number };
 
 /** The fork of this id, deleted or not. */
 export async function findFork(id: SwarmId, tenant: TenantId, { db }: Pick<ForksDeps, 'db'>): Promise<ForkRow | null> {
@@ -66,33 +65,33 @@ export async function reserveFork(
 ): Promise<Result<ForkRow, ForkRejection>> {
   const { tenant, parent } = wanted;
   return querying(async () => {
-    const [counted] = await db
+    const others = db
       .select({ n: count() })
       .from(forks)
-      .where(and(eq(forks.tenantId, tenant), ne(forks.status, 'deleted'), ne(forks.id, wanted.swarm)));
-    if ((counted?.n ?? 0) >= forksMax) return err({ code: 'limit_reached', limit: 'forksMax', most: forksMax });
+      .where(and(eq(forks.tenantId, tenant), ne(forks.status, 'deleted')));
+    const fork = {
+      id: wanted.swarm,
+      tenantId: tenant,
+      name: wanted.name,
+      status: 'filling',
+      asked,
+      keyId: wanted.key,
+      scopes: wanted.scopes.join(' '),
+      effects: 'off',
+      parentId: parent.swarm,
+      parentOrigin: parent.origin,
+      parentSeq: parent.seq,
+      parentAt: new Date(parent.at),
+      parentHead: parent.head,
+      parentStateHash: parent.stateHash,
+      createdAt: new Date(now()),
+    } as const;
     await db
       .insert(forks)
-      .values({
-        id: wanted.swarm,
-        tenantId: tenant,
-        name: wanted.name,
-        status: 'filling',
-        asked,
-        keyId: wanted.key,
-        scopes: wanted.scopes.join(' '),
-        effects: 'off',
-        parentId: parent.swarm,
-        parentOrigin: parent.origin,
-        parentSeq: parent.seq,
-        parentAt: new Date(parent.at),
-        parentHead: parent.head,
-        parentStateHash: parent.stateHash,
-        createdAt: new Date(now()),
-      })
+      .select(rowWithin(forks, fork, sql`(${others}) < ${forksMax}`))
       .onConflictDoNothing();
     const row = await findFork(wanted.swarm, tenant, { db });
-    return row ? ok(row) : err({ code: 'fork_not_found' });
+    return row ? ok(row) : err({ code: 'limit_reached', limit: 'forksMax', most: forksMax });
   });
 }
 

@@ -1,12 +1,13 @@
 // The swarms that a tenant has brought in. A row is made when an export's first line was read and believed, shown when all of
 // it was, and gone when it turns out not to be one. A deleted one keeps its place, so that its id never means another swarm.
 
-import { and, count, desc, eq, lt, ne } from 'drizzle-orm';
+import { and, count, desc, eq, lt, ne, sql } from 'drizzle-orm';
 import type { KeyId, SwarmId, TenantId } from '../../core/ids.ts';
 import type { Imported } from '../../core/imports/port.ts';
 import { importAbandonedMs, importsMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { type DirectoryDatabase, querying, storedId } from './database.ts';
+import { rowWithin } from './row-within.ts';
 import { imports } from './schema.ts';
 
 export interface ImportsDeps {
@@ -41,23 +42,22 @@ export async function reserveImport(
   const { id, tenant, name, key } = wanted;
   const abandoned = new Date(now() - 2 * importAbandonedMs);
   return querying(async () => {
-    const [, known, [counted]] = await db.batch([
+    const others = db
+      .select({ n: count() })
+      .from(imports)
+      .where(and(eq(imports.tenantId, tenant), ne(imports.status, 'deleted')));
+    const row = { id, tenantId: tenant, name, status: 'filling', keyId: key, createdAt: new Date(now()) } as const;
+    const [, , known] = await db.batch([
       db.delete(imports).where(and(eq(imports.tenantId, tenant), isFilling, lt(imports.createdAt, abandoned))),
-      db.select().from(imports).where(eq(imports.id, id)),
       db
-        .select({ n: count() })
-        .from(imports)
-        .where(and(eq(imports.tenantId, tenant), ne(imports.status, 'deleted'))),
+        .insert(imports)
+        .select(rowWithin(imports, row, sql`(${others}) < ${importsMax}`))
+        .onConflictDoNothing(),
+      db.select().from(imports).where(eq(imports.id, id)),
     ]);
-    const [row] = known;
-    if (row) return row.status === 'deleted' ? err({ code: 'import_not_found' }) : ok(null);
-    if ((counted?.n ?? 0) >= importsMax) return err({ code: 'limit_reached', limit: 'importsMax', most: importsMax });
-    const createdAt = new Date(now());
-    await db
-      .insert(imports)
-      .values({ id, tenantId: tenant, name, status: 'filling', keyId: key, createdAt })
-      .onConflictDoNothing();
-    return ok(null);
+    const [place] = known;
+    if (!place) return err({ code: 'limit_reached', limit: 'importsMax', most: importsMax });
+    return place.status === 'deleted' ? err({ code: 'import_not_found' }) : ok(null);
   });
 }
 

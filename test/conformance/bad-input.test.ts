@@ -106,8 +106,8 @@ test.each([
   expect(await headOf()).toBe(before);
 });
 
-test('a query that asks for the past is refused rather than answered with the present', async () => {
-  expect(told(await send('GET', '/v1/tasks?at=5', { key: us.key }))).toEqual([400, 'invalid_request']);
+test('a query that asks for the past of what has none is refused rather than answered with the present', async () => {
+  expect(told(await send('GET', '/v1/members?at=5', { key: us.key }))).toEqual([400, 'invalid_request']);
 });
 
 test.each(['limit=0', 'limit=101', 'limit=ten', 'limit=5&limit=6', 'cursor=', 'state=nonsense'])(

@@ -31,6 +31,13 @@ export async function finish(world: World, step: Step): Promise<void> {
       devices.every((device) => model.revoked.has(device.id) || device.hasSaidAll()),
     ),
   );
+  await until('forks and imports are made', 60 * minuteMs, () =>
+    world.realms.every(({ kin }) => kin.every((one) => one.isSettled())),
+  );
+  await until('followers have seen everything', 60 * minuteMs, () =>
+    world.realms.every(({ followers, model }) => followers.every((one) => one.seen() === model.head().seq)),
+  );
+  for (const { followers } of world.realms) for (const follower of followers) follower.end();
   await askAgain(world, step);
   await readBack(world, step);
   await until('measurements are stored', 60 * minuteMs, () => world.realms.every(({ queue }) => queue.waiting() === 0));

@@ -37,11 +37,12 @@ export async function inWorld<T>(
       onStray(error);
     }
     await rest();
-    for (const host of world.hosts()) host.settle();
+    for (const realm of world.realms) for (const host of realm.hosts()) host.settle();
     return true;
   };
   try {
-    const seedsOwn = { timeline: world.timeline, random: random.fork(), logged: () => {} };
+    const { believesChunks = false, skipsChain = false } = world.plant;
+    const seedsOwn = { timeline: world.timeline, random: random.fork(), logged: () => {}, believesChunks, skipsChain };
     return await withGlobals(seedsOwn, () => work(world, step));
   } finally {
     process.off('unhandledRejection', onStray);

@@ -1,7 +1,7 @@
 // The simulator: the real core, objects and devices on a model of the platform, in virtual time, under every fault of
 // faults/table.ts. Everything follows from the seed.
 //
-//   npm run simulate -- [--seed N] [--seeds K] [--steps M] [--tier B|C|D|E|F|H] [--ci] [--nightly]
+//   npm run simulate -- [--seed N] [--seeds K] [--steps M] [--tier B|C|D|E|F|H|L] [--ci] [--nightly]
 //
 // `--seed N` alone runs that one seed. Without it: tier B, 2,000 seeds of 1,000 steps. `--ci` is B and what else is quick;
 // `--nightly` is tier C and all the others.
@@ -17,10 +17,10 @@ const SIZES: Readonly<Partial<Record<Tier, { readonly seeds: number; readonly st
   D: { seeds: 25, steps: 0 },
 };
 
-const CI: readonly Tier[] = ['B', 'D', 'E', 'F', 'H'];
+const CI: readonly Tier[] = ['L', 'B', 'D', 'E', 'F', 'H'];
 /** Of tier D in CI: workerd takes seconds to start again. */
 const realSeedsOfCi = 2;
-const NIGHTLY: readonly Tier[] = ['C', 'E', 'F', 'H', 'D'];
+const NIGHTLY: readonly Tier[] = ['L', 'C', 'E', 'F', 'H', 'D'];
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

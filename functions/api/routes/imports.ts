@@ -3,9 +3,11 @@
 
 import { z } from 'zod';
 import { actorName } from '../../../core/envelope.ts';
+import type { SwarmId } from '../../../core/ids.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import { mintToken } from '../../../core/keys/token.ts';
 import { importBytesMax } from '../../../core/limits.ts';
+import { err, ok, type Result } from '../../../core/result.ts';
 import { timeText } from '../../../core/work/view.ts';
 import {
   findImport,
@@ -20,9 +22,11 @@ import {
 import { displayName } from '../../directory/sign-up.ts';
 import { receiveExport } from '../../imports/receive.ts';
 import { unpacked } from '../../imports/unpacked.ts';
-import { answer, type Call, callSwarm, done, read, refuse } from '../call.ts';
+import { answer, type Call, callSwarm, done, refuse } from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
+import type { Refusal } from '../problems.ts';
 import { idParam, type Route, route } from '../route.ts';
+import { asksForAll, NOT_OWN } from '../seen-forks.ts';
 import { Import, ImportWithKey } from '../shapes/imports.ts';
 import { listOf } from '../shapes/shape.ts';
 
@@ -54,6 +58,7 @@ export const importRoutes: readonly Route[] = [
     },
     answers: { 201: { description: 'The import, with the key that opens it.', body: ImportWithKey } },
     refuses: [
+      'not_allowed',
       'unsupported_media_type',
       'body_too_large',
       'body_too_slow',
@@ -65,8 +70,9 @@ export const importRoutes: readonly Route[] = [
       'storage_full',
     ],
     serve: async ({ query }, call) => {
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
+      const own = await asksForAll(call);
+      if (!own.ok) return refuse(own.error, call);
+      if (!own.value) return refuse(NOT_OWN, call);
       const type = call.request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
       if (type !== contentType) {
         const detail = `Send the export as it was written, with Content-Type: ${contentType}.`;
@@ -85,10 +91,11 @@ export const importRoutes: readonly Route[] = [
     scope: 'journal:read',
     answers: { 200: { description: 'All of them.', body: listOf(Import) } },
     serve: async (_, call) => {
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
+      const own = await asksForAll(call);
+      if (!own.ok) return refuse(own.error, call);
       const found = await listImports(call.caller.tenant, call.deps.directory);
-      return answer(200, { data: found.map(view), nextCursor: null });
+      const seen = own.value ? found : found.filter(({ id }) => id === call.caller.swarm);
+      return answer(200, { data: seen.map(view), nextCursor: null });
     },
   }),
 
@@ -103,10 +110,8 @@ export const importRoutes: readonly Route[] = [
     answers: { 200: { description: 'The import.', body: Import } },
     refuses: ['import_not_found'],
     serve: async ({ params }, call) => {
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
-      const found = await findImport(params.id, call.caller.tenant, call.deps.directory);
-      return found ? answer(200, view(found)) : refuse({ code: 'import_not_found' }, call);
+      const found = await seenImport(params.id, call);
+      return found.ok ? answer(200, view(found.value)) : refuse(found.error, call);
     },
   }),
 
@@ -121,22 +126,31 @@ export const importRoutes: readonly Route[] = [
     answers: { 204: { description: 'It is gone.', body: null } },
     refuses: ['import_not_found'],
     serve: async ({ params }, call) => {
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
-      const found = await findImport(params.id, call.caller.tenant, call.deps.directory);
-      if (!found) return refuse({ code: 'import_not_found' }, call);
+      const found = await seenImport(params.id, call);
+      if (!found.ok) return refuse(found.error, call);
       // The object first: cut off in between, the import is still there to be deleted.
-      await callSwarm(found.id, true, (object) => object.discardImport(null), call.deps);
-      await markDeleted(found.id, call.deps.directory);
+      await callSwarm(found.value.id, true, (object) => object.discardImport(null), call.deps);
+      await markDeleted(found.value.id, call.deps.directory);
       return done();
     },
   }),
 ];
 
+/** An import that the caller may know of: any for those who ask for the organization, their own for whom an import's key opens. */
+async function seenImport(id: SwarmId, call: Call): Promise<Result<ImportedSwarm, Refusal>> {
+  const own = await asksForAll(call);
+  if (!own.ok) return own;
+  const { tenant, swarm } = call.caller;
+  const isSeen = own.value || id === swarm;
+  const found = isSeen ? await findImport(id, tenant, call.deps.directory) : null;
+  return found ? ok(found) : err({ code: 'import_not_found' });
+}
+
 /** Brings the body in under ids that follow from the request, so that one sent again finds what the first one made. */
 async function bringIn(name: string, heldKey: string | null, call: Call): Promise<Response> {
   const { caller, deps, command, request } = call;
-  const made = edgeMade(command, caller.swarm, deps);
+  // A fork under the same Idempotency-Key is another swarm.
+  const made = edgeMade({ ...command, id: `import:${command.id}` }, caller.swarm, deps);
   const place: NewImport = { id: made.id('swm'), tenant: caller.tenant, name, key: made.id('key') };
   const run = Buffer.from(deps.entropy(16)).toString('hex');
   const start = {

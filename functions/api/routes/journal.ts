@@ -5,6 +5,7 @@ import { journalPageMax, listLimitDefault } from '../../../core/limits.ts';
 import { listDeadLetters, readDeadLetter } from '../../telemetry/dead-letters.ts';
 import { answer, callSwarm, read, refuse, show } from '../call.ts';
 import { type Route, route } from '../route.ts';
+import { asksForAll, NOT_OWN } from '../seen-forks.ts';
 import { Checkpoint, ConsistencyProof, DeadLetter, DeadLetterEntry, Event, InclusionProof } from '../shapes/journal.ts';
 import { page, wholeNumber } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
@@ -160,10 +161,12 @@ export const journalRoutes: readonly Route[] = [
     scope: 'devices:read',
     query: page,
     answers: { 200: { description: 'A page of letters, oldest day first.', body: listOf(DeadLetterEntry) } },
+    refuses: ['not_allowed'],
     serve: async ({ query }, call) => {
       // Letters lie outside the swarm, so the swarm is asked whether the key is in force.
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
+      const own = await asksForAll(call);
+      if (!own.ok) return refuse(own.error, call);
+      if (!own.value) return refuse(NOT_OWN, call);
       const { limit = listLimitDefault, cursor = null } = query;
       const listed = await listDeadLetters(call.deps.archive, call.caller.tenant, { limit, cursor });
       if (listed.ok) return answer(200, { ...listed.value });
@@ -183,10 +186,11 @@ export const journalRoutes: readonly Route[] = [
     scope: 'devices:read',
     params: { id: { prefix: null, description: 'The id of a letter.', example: '2026-11-20_3f9a1c' } },
     answers: { 200: { description: 'The letter.', body: DeadLetter } },
-    refuses: ['dead_letter_not_found'],
+    refuses: ['dead_letter_not_found', 'not_allowed'],
     serve: async ({ params }, call) => {
-      const inForce = await read({ type: 'status' }, call);
-      if (!inForce.ok) return refuse(inForce.error, call);
+      const own = await asksForAll(call);
+      if (!own.ok) return refuse(own.error, call);
+      if (!own.value) return refuse(NOT_OWN, call);
       const letter = await readDeadLetter(call.deps.archive, call.caller.tenant, params.id);
       // A letter was JSON in the archive, and is JSON here.
       return letter.ok

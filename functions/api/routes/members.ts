@@ -8,9 +8,10 @@ import { timeText } from '../../../core/work/view.ts';
 import { createInvitation, type Invitation, listInvitations, revokeInvitation } from '../../directory/invitations.ts';
 import { acceptInvitation, joinByInvitation } from '../../directory/join.ts';
 import { type Actor, changeRole, listMembers, removeMember } from '../../directory/members.ts';
-import { answer, type Call, done, read, refuse } from '../call.ts';
+import { answer, type Call, done, refuse } from '../call.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
+import { asksForAll, NOT_OWN } from '../seen-forks.ts';
 import * as shapes from '../shapes/accounts.ts';
 import { page } from '../shapes/parts.ts';
 import { listOf } from '../shapes/shape.ts';
@@ -33,6 +34,7 @@ export const memberRoutes: readonly Route[] = [
     scope: 'members:read',
     query: page,
     answers: { 200: { description: 'A page of members.', body: listOf(shapes.Member) } },
+    refuses: ['not_allowed'],
     serve: ({ query }, call) =>
       whileInForce(call, async () => {
         const listed = await listMembers(call.caller.tenant, query, call.deps.directory);
@@ -110,6 +112,7 @@ export const memberRoutes: readonly Route[] = [
     scope: 'members:read',
     query: page,
     answers: { 200: { description: 'A page of invitations.', body: listOf(shapes.Invitation) } },
+    refuses: ['not_allowed'],
     serve: ({ query }, call) =>
       whileInForce(call, async () => {
         const listed = await listInvitations(call.caller.tenant, query, call.deps.directory);
@@ -183,11 +186,15 @@ export const memberRoutes: readonly Route[] = [
   }),
 ];
 
-/** Goes on only while the caller's key is in force. A user's membership is checked by the directory itself. */
+/**
+ * Goes on only while the caller's key is in force, and is one of the organization's own swarm: what opens a fork or an import
+ * opens nothing above it. A user's membership is checked by the directory itself.
+ */
 async function whileInForce(call: Call, work: () => Promise<Response>): Promise<Response> {
   if (call.caller.actor.kind === 'key') {
-    const inForce = await read({ type: 'status' }, call);
-    if (!inForce.ok) return refuse(inForce.error, call);
+    const own = await asksForAll(call);
+    if (!own.ok) return refuse(own.error, call);
+    if (!own.value) return refuse(NOT_OWN, call);
   }
   return work();
 }

@@ -1,10 +1,8 @@
 // What must hold when all is over: rows are what the journal says, the books are what an outsider made of the events, nothing is
 // stuck, nothing that was read has changed.
 
-import { canonical } from '../../../core/json.ts';
-import { replay } from '../../../core/swarm/replay.ts';
-import { KINDS } from '../../../core/swarm/state.ts';
 import type { Realm } from '../world/realm.ts';
+import { checkRows } from './check-rows.ts';
 
 export async function checkRealm(realm: Realm): Promise<void> {
   const { model, swarm, world, receiver } = realm;
@@ -21,24 +19,8 @@ export async function checkRealm(realm: Realm): Promise<void> {
       `${origin} journal`,
       `${model.hashes.length} events were seen, ${hot.at(-1)?.seq ?? 0} are there`,
     );
-  const rows = replay(model.stored(model.hashes.length));
-  const tables = new Set(
-    (swarm.database.exec(`SELECT name FROM sqlite_schema WHERE type = 'table'`) as { name: string }[]).map(
-      ({ name }) => name,
-    ), // as asked
-  );
-  for (const kind of KINDS) {
-    if (!tables.has(kind)) continue;
-    const stored = swarm.database.exec(`SELECT id, body FROM ${kind}`) as { id: string; body: string }[]; // as asked
-    for (const { id, body } of stored) {
-      const told = rows.get(`${kind}/${id}`);
-      rows.delete(`${kind}/${id}`);
-      if (told === undefined || canonical(told) !== canonical(JSON.parse(body)))
-        findings.add('journal', `${origin} ${kind}/${id}`, 'the row is not what the journal says');
-    }
-  }
-  for (const key of rows.keys())
-    findings.add('lost', `${origin} ${key}`, 'the journal tells of a row that is not there');
+  checkRows(swarm, model.rowsAt(model.hashes.length), origin, findings);
+  for (const one of realm.kin) one.check();
   checkBooks(realm);
   checkDeliveries(realm);
   await realm.queue.check();

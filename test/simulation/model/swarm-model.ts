@@ -1,30 +1,15 @@
 // What an outsider knows of one swarm, by rules written here a second time: every durable event, every answer that was given, and
 // what follows from both. It is told only of what is durable, so whatever was acknowledged must be in it.
 
-import { createHash } from 'node:crypto';
 import { stateHash } from '../../../core/history/state-tree.ts';
-import type { StoredEvent } from '../../../core/journal/event.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
-import { replay } from '../../../core/swarm/replay.ts';
+import { type RowMap, replay } from '../../../core/swarm/replay.ts';
 import type { Execute, Executed } from '../../../core/swarm/service.ts';
 import { openBooks } from './books.ts';
+import { type JournalLine, openChain } from './chain.ts';
 import { openFactCount } from './fact-count.ts';
 import type { Findings } from './findings.ts';
 import { openWorkLog } from './work-log.ts';
-
-/** A line of the journal, as the table has it. */
-export interface JournalLine {
-  readonly seq: number;
-  readonly hash: string;
-  readonly type: string;
-  readonly version: number;
-  readonly at: number;
-  readonly actor: string;
-  readonly subject: string;
-  readonly command: string;
-  readonly trace: string | null;
-  readonly body: string;
-}
 
 /** A fact as a device told it, in its outbox. */
 export interface Told {
@@ -39,10 +24,10 @@ export interface Held {
   readonly at: number;
 }
 
-/** What stands before the first event. */
-const GENESIS = '0'.repeat(64);
 /** Ids that are remembered to choose from. */
 const recentMax = 40;
+/** A copy of all rows is kept after so many events. */
+const copyEvents = 64;
 
 export type SwarmModel = ReturnType<typeof openSwarmModel>;
 
@@ -50,10 +35,16 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
   const books = openBooks(origin, findings);
   const work = openWorkLog(origin, findings);
   const facts = openFactCount(origin, findings);
-  const hashes: string[] = [];
-  const lines: JournalLine[] = [];
-  const stored = (to: number): StoredEvent[] =>
-    lines.slice(0, to).map((line, index) => ({ ...line, previous: hashes[index - 1] ?? GENESIS }));
+  const chain = openChain(origin, findings);
+  const { hashes, stored } = chain;
+  /** Rows as they were after some events, by how many: a row is never changed, so a copy is cheap. */
+  const copies: RowMap[] = [new Map()];
+  function rowsAt(seq: number): RowMap {
+    const nearest = Math.floor(seq / copyEvents);
+    for (let n = copies.length; n <= nearest; n++)
+      copies.push(replay(chain.between((n - 1) * copyEvents, n * copyEvents), new Map(copies[n - 1])));
+    return replay(chain.between(nearest * copyEvents, seq), new Map(copies[nearest]));
+  }
   const held = new Map<string, Held>();
   const heldIds: string[] = [];
   const recent = { tasks: [] as string[], missions: [] as string[], attempts: [] as (readonly [string, string])[] };
@@ -62,27 +53,11 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
   const devices = new Set<string>();
   const revoked = new Set<string>();
   const delivered = new Set<string>();
-  let lastAt = 0;
-  let previous: string = GENESIS;
 
   const remember = <T>(list: T[], item: T): void => {
     list.push(item);
     if (list.length > recentMax) list.shift();
   };
-
-  function checkLine(line: JournalLine): void {
-    const wrong = (why: string): void => findings.add('journal', `${origin} ${hashes.length + 1}`, why);
-    if (line.seq !== hashes.length + 1) wrong(`expected seq ${hashes.length + 1}, found ${line.seq}`);
-    if (line.at < lastAt) wrong(`its time ${line.at} is before ${lastAt}`);
-    const { actor, at, body, command, seq, subject, trace, type, version } = line;
-    // RFC 8785 by hand: members in order, the body as it stands.
-    const text = `{"actor":${JSON.stringify(actor)},"at":${at},"body":${body},"command":${JSON.stringify(command)},"origin":${JSON.stringify(origin)},"previous":"${previous}","seq":${seq},"subject":${JSON.stringify(subject)},"trace":${JSON.stringify(trace)},"type":${JSON.stringify(type)},"version":${version}}`;
-    if (createHash('sha256').update(text).digest('hex') !== line.hash)
-      wrong('its hash does not follow from it and the one before');
-    lastAt = line.at;
-    previous = line.hash;
-    hashes.push(line.hash);
-  }
 
   function note(type: string, body: Readonly<Record<string, string>>): void {
     switch (type) {
@@ -120,8 +95,7 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
     take(durable: readonly JournalLine[]): void {
       if (durable.length === 0) return;
       for (const line of durable) {
-        checkLine(line);
-        lines.push(line);
+        chain.take(line);
         // Each fold reads the members of the types that it knows.
         const body = JSON.parse(line.body) as Readonly<Record<string, never>>;
         books.take(line.type, body);
@@ -136,8 +110,10 @@ export function openSwarmModel(origin: string, findings: Findings, now: () => nu
     /** The first events, as they were seen. */
     stored,
     /** The hash of the state after `seq`, made from the events that were seen. */
-    stateHashAt: (seq: number): string => stateHash(replay(stored(seq))),
-    head: () => ({ seq: hashes.length, hash: previous }),
+    stateHashAt: (seq: number): string => stateHash(rowsAt(seq)),
+    /** Every row after `seq`, made from the same events. */
+    rowsAt,
+    head: chain.head,
     tasks: () => recent.tasks,
     missions: () => recent.missions,
     attempts: () => recent.attempts,

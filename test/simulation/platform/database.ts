@@ -15,6 +15,8 @@ export interface ObjectDatabase {
   /** The platform's `exec`, with its rows. */
   exec(query: string, ...bindings: SqlValue[]): unknown[];
   transaction<T>(fn: () => T): T;
+  /** Everything goes. The tables stay, empty: who makes them again finds what they would have made. */
+  deleteAll(): void;
   /** Written since the last `keep` or `lose`. */
   isDirty(): boolean;
   /** What was written is durable. */
@@ -79,13 +81,21 @@ function openDatabase(): PooledDatabase {
   }
   function begin(): void {
     if (inBatch) return;
-    database.exec('BEGIN');
+    prepared('BEGIN').statement.run();
     inBatch = true;
   }
   function wrote(): void {
     if (isDirty) return;
     isDirty = true;
     port.dirtied();
+  }
+  function emptying(): string {
+    resets ??= (
+      database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'`).all() as {
+        name: string;
+      }[]
+    ).map(({ name }) => `DELETE FROM "${name}"`); // the column that was asked
+    return resets.join(';');
   }
   const port: PooledDatabase = {
     beforeWrite: null,
@@ -110,13 +120,14 @@ function openDatabase(): PooledDatabase {
     transaction(fn) {
       begin();
       const name = `t${depth++}`;
-      database.exec(`SAVEPOINT ${name}`);
+      prepared(`SAVEPOINT ${name}`).statement.run();
       try {
         const value = fn();
-        database.exec(`RELEASE ${name}`);
+        prepared(`RELEASE ${name}`).statement.run();
         return value;
       } catch (error) {
-        database.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
+        prepared(`ROLLBACK TO ${name}`).statement.run();
+        prepared(`RELEASE ${name}`).statement.run();
         throw error;
       } finally {
         depth--;
@@ -124,25 +135,26 @@ function openDatabase(): PooledDatabase {
     },
     isDirty: () => isDirty,
     keep() {
-      if (inBatch) database.exec('COMMIT');
+      if (inBatch) prepared('COMMIT').statement.run();
       inBatch = false;
       isDirty = false;
     },
     lose() {
-      if (inBatch) database.exec('ROLLBACK');
+      if (inBatch) prepared('ROLLBACK').statement.run();
       inBatch = false;
       isDirty = false;
+    },
+    deleteAll() {
+      port.beforeWrite?.('deleteAll');
+      begin();
+      database.exec(emptying());
+      wrote();
     },
     empty() {
       port.keep();
       port.beforeWrite = null;
       port.dirtied = () => {};
-      resets ??= (
-        database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'`).all() as {
-          name: string;
-        }[]
-      ).map(({ name }) => `DELETE FROM "${name}"`); // the column that was asked
-      database.exec(resets.join(';'));
+      database.exec(emptying());
     },
   };
   return port;

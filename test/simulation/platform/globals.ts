@@ -10,6 +10,9 @@ export interface Simulated {
   readonly random: Random;
   /** What was written to the console, by level and event. */
   logged(level: string, text: string): void;
+  /** Planted bugs of the modules that are seen through ours; false in an honest run. */
+  readonly believesChunks?: boolean;
+  readonly skipsChain?: boolean;
 }
 
 let inForce: Simulated | null = null;

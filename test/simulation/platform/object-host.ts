@@ -298,6 +298,19 @@ export class ObjectHost {
         live();
         return database.transaction(fn);
       },
+      deleteAlarm: async () => {
+        live();
+        this.#alarm = null;
+        this.#isAlarmNew = true;
+        this.#commitSoon();
+      },
+      deleteAll: async () => {
+        live();
+        database.deleteAll();
+        this.#alarm = null;
+        this.#isAlarmNew = true;
+        this.#commitSoon();
+      },
       sync: () => (this.#isDirty() ? new Promise<void>((done) => this.#synced.push(done)) : Promise.resolve()),
       getAlarm: async () => (this.#watcher.plant.forgetsAlarm ? 0 : this.#alarm),
       setAlarm: async (at: number) => {

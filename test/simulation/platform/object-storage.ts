@@ -10,12 +10,14 @@ const throttledMs = 3_000;
 
 /**
  * @param objects what is stored, by key; it outlives the store
+ * @param mayKeepDamaged whether what it keeps may be less than it was given: nobody who does not read it back can know
  * @param crashes whether this call is the one that is to fail, though it was done or not
  */
 export function openObjectStorage(
   objects: Map<string, Uint8Array>,
   { timeline, faults, random }: { readonly timeline: Timeline; readonly faults: FaultPlan; readonly random: Random },
   crashes: () => 'lost' | 'kept' | null,
+  mayKeepDamaged = false,
 ): ObjectStore {
   let throttledUntil = 0;
   const fault = (message: string): Fault => new Fault(message, { retryable: true });
@@ -38,6 +40,16 @@ export function openObjectStorage(
       });
     });
   }
+  /** What lies under the key, or under another of its kind. */
+  function exchanged(key: string): Uint8Array | undefined {
+    if (faults.tempts('storage-exchanged')) {
+      const kind = key.slice(0, key.lastIndexOf('/'));
+      const other = random.among([...objects.keys()].filter((one) => one !== key && one.startsWith(kind)));
+      if (other !== undefined) faults.count('storage-exchanged');
+      if (other !== undefined) return objects.get(other);
+    }
+    return objects.get(key);
+  }
   /** What is read, or something like it. */
   function damaged(bytes: Uint8Array | undefined): Uint8Array | null {
     if (bytes === undefined || faults.strikes('storage-missing')) return null;
@@ -52,10 +64,11 @@ export function openObjectStorage(
     put: (key, bytes, { ifAbsent = false }) =>
       ask(() => {
         if (ifAbsent && objects.has(key)) return 'present';
-        objects.set(key, bytes.slice());
+        const isCut = mayKeepDamaged && bytes.length > 1 && faults.strikes('storage-kept-damaged');
+        objects.set(key, bytes.slice(0, isCut ? random.between(1, bytes.length - 1) : bytes.length));
         return 'stored';
       }, true),
-    get: (key) => ask(() => damaged(objects.get(key)), false),
+    get: (key) => ask(() => damaged(exchanged(key)), false),
     list: (prefix, cursor, limit) =>
       ask(() => {
         const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > (cursor ?? '')).sort();

@@ -1,6 +1,7 @@
 // Tier F: 10,000 damages (a bit flipped, the end cut off, two rows exchanged) to a journal and to everything that lies in object
 // storage. Each is found: refused, passed over, or without effect on what is read; never read as if it were true.
 
+import type { CloudEvent } from '../../../core/journal/cloud-event.ts';
 import { openFindings } from '../model/findings.ts';
 import '../platform/modules.ts';
 import type { Step } from '../in-world.ts';
@@ -13,6 +14,8 @@ import type { Size } from './size.ts';
 /** Damages to the journal as an outsider has it, and to objects in the storage. */
 const journalDamages = 8_000;
 const objectDamages = 2_000;
+/** Rows exchanged in the object's own database. */
+const rowDamages = 300;
 const stepsOfHistory = 1_500;
 /** Events that the history must have: a segment is not made of fewer. */
 const eventsMin = 600;
@@ -53,6 +56,7 @@ export async function corruptionTier({ seed }: Size): Promise<Report> {
         if (realm.objects.size < 3) return false;
         damageJournal(realm, random, journalDamages, of('journal'));
         await damageObjects(world, realm, step, random, of);
+        await damageRows(world, realm, step, random, of('rows of the journal'));
         return true;
       },
     );
@@ -92,7 +96,7 @@ async function damageObjects(
   random: Random,
   of: (what: string) => Tally,
 ): Promise<void> {
-  const { swarm, past, model, swarmId, objects } = realm;
+  const { swarm, past, model, objects } = realm;
   const keys = [...objects.keys()].sort();
   const { seq: head } = model.head();
   for (let n = 0; n < objectDamages; n++) {
@@ -107,23 +111,49 @@ async function damageObjects(
     for (const host of [swarm, past]) host.evict();
     // Mostly the newest moment: it rests on the newest snapshot.
     const seq = random.chance(0.8) ? head : random.between(1, head);
-    const page = (await call(world, step, swarm, 'read', [
-      world.owner,
-      { type: 'journal', from: 1, limit: 1_000 },
-    ])) as {
-      ok: boolean;
-      value?: { data: { seq: number; hash: string }[] };
-    } | null; // the answer to this query
-    const moment = (await call(world, step, past, 'stateHash', [swarmId, world.owner, { seq }])) as {
-      ok: boolean;
-      value?: { stateHash: string; moment: { damaged: readonly string[] } };
-    } | null; // what `stateHash` resolves to
+    const { page, moment } = await readBoth(world, realm, step, seq);
     objects.set(key, whole);
     const lies =
       (page?.ok && page.value?.data.some((event) => event.hash !== model.hashes[event.seq - 1])) ||
       (moment?.ok && moment.value?.stateHash !== model.stateHashAt(seq));
     if (lies) tally.missed.push(`${key}: ${how}`);
     else if (page?.ok && moment?.ok && moment.value?.moment.damaged.length === 0) tally.harmless++;
+    else tally.found++;
+  }
+}
+
+/** What rests on the journal: a page of it, and a moment of the past. */
+async function readBoth(world: World, { swarm, past, swarmId }: Realm, step: Step, seq: number) {
+  const query = { type: 'journal', from: 1, limit: 1_000 };
+  const page = (await call(world, step, swarm, 'read', [world.owner, query])) as {
+    ok: boolean;
+    value?: { data: readonly CloudEvent[] };
+  } | null; // the answer to this query
+  const moment = (await call(world, step, past, 'stateHash', [swarmId, world.owner, { seq }])) as {
+    ok: boolean;
+    value?: { stateHash: string; moment: { damaged: readonly string[] } };
+  } | null; // what `stateHash` resolves to
+  return { page, moment };
+}
+
+/** Exchanges two rows of the object's journal at a time, and reads what rests on them. */
+async function damageRows(world: World, realm: Realm, step: Step, random: Random, tally: Tally): Promise<void> {
+  const { exchangeRows, seemsTrue } = await import('./damage-rows.ts');
+  const { swarm, past, model } = realm;
+  const { seq: head } = model.head();
+  for (let n = 0; n < rowDamages; n++) {
+    const exchange = exchangeRows(realm, random);
+    if (exchange === null) continue;
+    tally.damages++;
+    for (const host of [swarm, past]) host.evict();
+    const { page, moment } = await readBoth(world, realm, step, head);
+    exchange.undo();
+    const data = page?.ok ? (page.value?.data ?? []) : [];
+    const isOther = data.some(({ seq, hash }) => hash !== model.hashes[seq - 1]);
+    const lies =
+      (isOther && seemsTrue(model.origin, data)) || (moment?.ok && moment.value?.stateHash !== model.stateHashAt(head));
+    if (lies) tally.missed.push(exchange.how);
+    else if (moment?.ok && seemsTrue(model.origin, data)) tally.harmless++;
     else tally.found++;
   }
 }

@@ -156,6 +156,38 @@ export const PLANTS = {
     forgetsAlarm: true,
   },
   'delivery-assumed': { idea: 'a delivery counts as delivered without an answer', assumesDelivery: true },
+  'rows-gone-unread': {
+    idea: 'events leave the tables before it is known what the storage has kept',
+    storage: (honest) => {
+      const given = new Map<string, Uint8Array>();
+      return {
+        ...honest,
+        put: (key, bytes, options) => {
+          given.set(key, bytes);
+          return honest.put(key, bytes, options);
+        },
+        get: async (key) => {
+          const own = key.endsWith('.parquet') ? given.get(key) : undefined;
+          given.delete(key);
+          return own ?? honest.get(key);
+        },
+      };
+    },
+  },
+  'snapshot-believed': { idea: 'a part of a snapshot is believed whatever its hash is', believesChunks: true },
+  'fork-keeps-answers': {
+    idea: 'a fork knows what its parent has answered',
+    forked: (fork, parent) => {
+      const answers = parent.database.exec('SELECT id, digest, answer FROM answer') as Record<string, string>[]; // as asked
+      for (const { id = '', digest = '', answer = '' } of answers)
+        fork.database.exec('INSERT INTO answer (id, digest, answer) VALUES (?, ?, ?)', id, digest, answer);
+    },
+  },
+  'fork-without-transfers': {
+    idea: 'a fork begins with less than its parent had',
+    exec: (_, query) => (query.startsWith('INSERT INTO transfer (id, body) SELECT') ? [] : undefined),
+  },
+  'import-unchecked': { idea: 'an export is taken without a look at its chain', skipsChain: true },
 } as const satisfies Record<string, Bug>;
 export type PlantName = keyof typeof PLANTS;
 

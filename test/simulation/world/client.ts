@@ -3,6 +3,7 @@
 import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
 import type { Execute, Executed } from '../../../core/swarm/service.ts';
+import type { SwarmModel } from '../model/swarm-model.ts';
 import type { Actor } from '../platform/virtual-time.ts';
 import type { RealmView } from './surroundings.ts';
 
@@ -19,17 +20,22 @@ const NO_ANSWER: ReadonlySet<string> = new Set([
 
 export type Answered = (executed: Executed) => void;
 
+/** The swarm that it asks, and what becomes of the answers. */
+export interface Asked extends Pick<RealmView, 'world' | 'swarm'> {
+  readonly model: Pick<SwarmModel, 'held' | 'answered'>;
+}
+
 export class Client {
   readonly actor: Actor = { isAlive: true, clockOffsetMs: 0 };
   /** As whom it asks. */
   as: CommandActor;
   /** Requests without an answer yet. */
   open = 0;
-  readonly #realm: RealmView;
+  readonly #realm: Asked;
   readonly #name: string;
   #count = 0;
 
-  constructor(realm: RealmView, name: string, as: CommandActor) {
+  constructor(realm: Asked, name: string, as: CommandActor) {
     this.#realm = realm;
     this.#name = name;
     this.as = as;

@@ -1,9 +1,7 @@
 // A device: the real outbox, attempt store, supervisor and link, as edge-node/src/main.ts wires them, on a disk and a clock of its
 // own. It works, lies, breaks off, loses its power, and comes back.
 
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { z } from 'zod';
-import { didFromPublicKey } from '../../../core/devices/did.ts';
 import { UPGRADE_HEADERS } from '../../../core/devices/port.ts';
 import type { DeviceId } from '../../../core/ids.ts';
 import type { JsonObject } from '../../../core/json.ts';
@@ -23,38 +21,13 @@ import type { Told } from '../model/swarm-model.ts';
 import type { Line } from '../platform/line.ts';
 import type { Actor } from '../platform/virtual-time.ts';
 import { type DeviceDisk, type DiskCopy, PowerLost, takeDisk } from './device-disk.ts';
+import { type DeviceKey, keyOf } from './device-key.ts';
+import { HOSTILE } from './hostile-frames.ts';
 import type { RealmView } from './surroundings.ts';
 
 export const OPERATIONS = ['text.a', 'text.b', 'text.c'] as const;
 const HOST = 'starling.test';
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
-const spkiPrefixBytes = 12;
 const hourMs = 3_600_000;
-
-interface Key {
-  readonly did: string;
-  sign(text: string): string;
-}
-const keys = new Map<number, Key>();
-
-/** The key of the n-th device: the same in every seed. */
-export function keyOf(n: number): Key {
-  const known = keys.get(n);
-  if (known) return known;
-  const seed = Buffer.alloc(32, n + 1);
-  const privateKey: KeyObject = createPrivateKey({
-    key: Buffer.concat([PKCS8_PREFIX, seed]),
-    format: 'der',
-    type: 'pkcs8',
-  });
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
-  const key = {
-    did: didFromPublicKey(spki.subarray(spkiPrefixBytes)),
-    sign: (text: string) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
-  };
-  keys.set(n, key);
-  return key;
-}
 
 /** One process of a device. */
 interface Process {
@@ -68,7 +41,7 @@ interface Process {
 export class Device {
   readonly id: DeviceId;
   readonly #realm: RealmView;
-  readonly #key: Key;
+  readonly #key: DeviceKey;
   readonly #disk: DeviceDisk;
   /** The machine's clock; a process sees it through its own actor. */
   #clockOffsetMs = 0;
@@ -436,16 +409,3 @@ export class Device {
     if (facts.length > 0) this.#asProcess(process, () => void process.outbox.append(facts));
   }
 }
-
-/** Frames that no device sends. */
-const HOSTILE: readonly [(text: string) => string, ...((text: string) => string)[]] = [
-  (text) => text.slice(0, text.length / 2),
-  (text) => text.replace(/"epoch":(\d+)/, (_, epoch) => `"epoch":${Number(epoch) + 1}`),
-  (text) => text.replace(/"seq":(\d+)/, (_, seq) => `"seq":${Number(seq) + 7}`),
-  (text) => text.replace(/"seq":(\d+)/, '"seq":"one"'),
-  () => '{"type":"facts","epoch":1,"facts":[]}',
-  () => `{"type":"telemetry","batch":${'['.repeat(200)}${']'.repeat(200)}}`,
-  () => '{"type":"taken","orders":["ord_none"]}',
-  () => '{"type":"prove","did":"did:key:z","signature":"","epoch":0,"seq":0}',
-  () => 'x'.repeat(1_000_000),
-];

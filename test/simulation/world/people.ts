@@ -7,11 +7,11 @@ import type { PlanTask } from '../../../core/missions/commands.ts';
 import type { SwarmCommand } from '../../../core/swarm/commands.ts';
 import type { Client } from './client.ts';
 import { OPERATIONS } from './device.ts';
-import type { RealmView } from './surroundings.ts';
+import { archive, follow, fork, importExport, lookBack, type Origin } from './historians.ts';
 
 const ALL_OPERATIONS = [...OPERATIONS, 'swarm.echo'] as const;
 /** A swarm, and who acts there on behalf of its owner. */
-interface Place extends RealmView {
+interface Place extends Origin {
   readonly clerk: Client;
 }
 type Deed = (realm: Place, client: Client) => void;
@@ -31,7 +31,10 @@ const DEEDS: readonly (readonly [weight: number, Deed])[] = [
   [2, askTooMuch],
   [2, raceForCredits],
   [4, archive],
-  [2, lookBack],
+  [4, lookBack],
+  [2, fork],
+  [2, importExport],
+  [1, follow],
 ];
 const WEIGHT = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -220,29 +223,4 @@ function raceForCredits({ world, model }: Place, client: Client): void {
         if (won === 1 && lost >= 1 && won + lost === 4) faults.count('overspend-race');
       },
     );
-}
-
-/** Somebody has old events moved to the archive. */
-function archive({ world, swarm, looksBack }: Place, client: Client): void {
-  if (!looksBack) return;
-  const { network, random, owner } = world;
-  network.ask(client.actor, swarm, 'archiveSegments', [owner, random.between(0, 200)], (outcome) => {
-    const { value } = (outcome.ok ? outcome.value : {}) as { value?: { segments: readonly string[] } }; // what it resolves to
-    if ((value?.segments.length ?? 0) > 0) world.faults.count('archive-written');
-  });
-}
-
-/** Somebody looks at a moment of the past: it is what was live then, or nobody can say. */
-function lookBack({ world, past, swarmId, model, looksBack }: Place, client: Client): void {
-  const { network, random, owner, findings, faults } = world;
-  const { seq: head } = model.head();
-  if (!looksBack || head === 0) return;
-  const seq = random.between(1, head);
-  network.ask(client.actor, past, 'stateHash', [swarmId, owner, { seq }], (outcome) => {
-    if (!outcome.ok) return;
-    const { ok, value } = outcome.value as { ok: boolean; value?: { stateHash: string } }; // what `stateHash` resolves to
-    if (ok) faults.count('past-read');
-    if (ok && value?.stateHash !== model.stateHashAt(seq))
-      findings.add('changed', `${model.origin} at ${seq}`, 'the past is not what was live then');
-  });
 }

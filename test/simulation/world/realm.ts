@@ -6,13 +6,18 @@ import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import { type DeviceId, type EnrollmentId, type KeyId, newId, type SwarmId, type TenantId } from '../../../core/ids.ts';
 import type { Executed } from '../../../core/swarm/service.ts';
 import { openSwarmModel, type SwarmModel } from '../model/swarm-model.ts';
-import { type HostWatcher, ObjectHost, type Outcome } from '../platform/object-host.ts';
+import { ObjectHost, type Outcome } from '../platform/object-host.ts';
 import { openObjectStorage } from '../platform/object-storage.ts';
 import { PastObject, SquadObject, SwarmObject } from '../platform/objects.ts';
 import type { SocketEnd } from '../platform/socket-pair.ts';
 import { Client } from './client.ts';
 import type { CrashPoint } from './crash-point.ts';
-import { Device, keyOf } from './device.ts';
+import { Device } from './device.ts';
+import { keyOf } from './device-key.ts';
+import type { Follower } from './follower.ts';
+import type { Ancestor, Fork } from './fork.ts';
+import type { Import } from './import.ts';
+import type { Kin } from './kin.ts';
 import { act } from './people.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 import type { RealmView, WorldView } from './surroundings.ts';
@@ -20,7 +25,6 @@ import { openTelemetryQueue, type TelemetryQueue } from './telemetry-queue.ts';
 
 /** What a swarm needs of the world beside what everybody sees. */
 export interface RealmWorld extends WorldView {
-  readonly watcher: HostWatcher;
   readonly isCalm: boolean;
   readonly crashPoint: CrashPoint | null;
   /** A squad has a socket: somebody carries its frames. */
@@ -40,8 +44,13 @@ export class Realm implements RealmView {
   readonly clients: Client[] = [];
   readonly devices: Device[] = [];
   readonly queue: TelemetryQueue;
+  /** Forks of it and imports of its exports. */
+  readonly kin: (Fork | Import)[] = [];
+  readonly followers: Follower[] = [];
+  #hosts: readonly ObjectHost[];
   /** Whether anybody looks at its past: to make a moment a second time for comparison is slow. */
   readonly looksBack: boolean;
+  readonly begets: { readonly forks: boolean; readonly imports: boolean; readonly followers: boolean };
   /** False once a fault has moved the clock of one of its objects. */
   isClockRight = true;
   /** Asks on behalf of the swarm’s owner. */
@@ -69,14 +78,43 @@ export class Realm implements RealmView {
       timeline,
       watcher,
     });
+    this.#hosts = [this.swarm, this.squad, this.past];
     this.squad.accept = (end, tags) => world.carry(this.squad, end, tags);
     this.clerk = new Client(this, `clerk${n}`, world.owner);
     this.queue = openTelemetryQueue(this);
-    this.looksBack = random.chance(0.2);
+    this.looksBack = random.chance(0.4);
+    this.begets = { forks: random.chance(0.2), imports: random.chance(0.15), followers: random.chance(0.3) };
   }
 
   hosts(): readonly ObjectHost[] {
-    return [this.swarm, this.squad, this.past];
+    return this.#hosts;
+  }
+  relative(id: string): Pick<Kin, 'swarm' | 'past'> {
+    const found = id === this.swarmId ? this : this.kin.find(({ swarmId }) => swarmId === id);
+    if (found === undefined) throw new Error(`nobody has made the swarm ${id}`);
+    return found;
+  }
+  /** It as a fork's parent. */
+  asAncestor(): Ancestor {
+    const { swarmId, swarm, past, model } = this;
+    return {
+      swarmId,
+      swarm,
+      past,
+      origin: model.origin,
+      hashes: model.hashes,
+      stored: model.stored,
+      rowsAt: model.rowsAt,
+    };
+  }
+  /** A fork or an import comes into being. */
+  adopt(one: Fork | Import): void {
+    this.kin.push(one);
+    this.#hosts = [...this.#hosts, ...one.hosts()];
+  }
+  /** Events of one of its objects have become durable: of a fork, when it is not its own. */
+  durableAt(host: ObjectHost): void {
+    for (const one of this.kin) if (one.swarm === host) one.durable();
   }
 
   /** What `wrangler.toml` binds, as each object sees it. */
@@ -101,9 +139,13 @@ export class Realm implements RealmView {
   /** Object storage as this world has it. */
   storage(objects: Map<string, Uint8Array>): ObjectStore {
     const { world } = this;
-    return openObjectStorage(objects, world, () =>
-      world.crashes('storage-call') ? (world.crashPoint?.kept ? 'kept' : 'lost') : null,
+    const store = openObjectStorage(
+      objects,
+      world,
+      () => (world.crashes('storage-call') ? (world.crashPoint?.kept ? 'kept' : 'lost') : null),
+      objects === this.objects,
     );
+    return world.plant.storage?.(store) ?? store;
   }
   #squadEnv(): object {
     const { world } = this;
@@ -188,6 +230,7 @@ export class Realm implements RealmView {
   }
 
   close(): void {
+    for (const follower of this.followers) follower.end();
     for (const device of this.devices) device.close();
     for (const host of this.hosts()) host.close();
   }

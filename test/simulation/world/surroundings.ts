@@ -8,7 +8,7 @@ import type { Findings } from '../model/findings.ts';
 import type { SwarmModel } from '../model/swarm-model.ts';
 import type { Line } from '../platform/line.ts';
 import type { Network } from '../platform/network.ts';
-import type { ObjectHost } from '../platform/object-host.ts';
+import type { HostWatcher, ObjectHost } from '../platform/object-host.ts';
 import type { Actor, Timeline } from '../platform/virtual-time.ts';
 import type { Random } from '../random.ts';
 import type { CrashPlace } from './crash-point.ts';
@@ -21,6 +21,7 @@ export interface WorldView {
   readonly timeline: Timeline;
   readonly faults: FaultPlan;
   readonly network: Network;
+  readonly watcher: HostWatcher;
   readonly plant: Plant;
   /** Lines by the end that went out with the answer. */
   readonly lines: ReadonlyMap<object, Line>;
@@ -46,6 +47,10 @@ export interface RealmView {
   /** Whether anybody looks at its past: to make a moment a second time for comparison is slow. */
   readonly looksBack: boolean;
   readonly queue: { readonly isUsed: boolean };
+  /** Its archive, and that of its kin. */
+  readonly objects: Map<string, Uint8Array>;
+  /** A swarm of this tenant by its id: this one, a fork or an import. */
+  relative(id: string): { readonly swarm: ObjectHost; readonly past: ObjectHost };
   /** Object storage as this world has it. */
   storage(objects: Map<string, Uint8Array>): ObjectStore;
 }

@@ -4,15 +4,18 @@
 import type { FactBatch } from '../../../core/devices/port.ts';
 import type { Actor as CommandActor } from '../../../core/envelope.ts';
 import { type FaultPlan, noFaults, planFaults } from '../faults/plan.ts';
+import type { JournalLine } from '../model/chain.ts';
 import type { Findings } from '../model/findings.ts';
-import type { JournalLine } from '../model/swarm-model.ts';
+import { setHistorySizes } from '../platform/limits-module.ts';
 import { Line } from '../platform/line.ts';
 import { type Network, openNetwork } from '../platform/network.ts';
 import type { HostWatcher, ObjectHost } from '../platform/object-host.ts';
 import type { SocketEnd } from '../platform/socket-pair.ts';
+import { setStateVersion } from '../platform/state-tree-module.ts';
 import { type Actor, createTimeline, type Timeline } from '../platform/virtual-time.ts';
 import type { Random } from '../random.ts';
 import type { CrashPlace, CrashPoint } from './crash-point.ts';
+import { Fork } from './fork.ts';
 import type { Plant } from './plant.ts';
 import { Realm } from './realm.ts';
 import type { WorldView } from './surroundings.ts';
@@ -46,6 +49,8 @@ export class World implements WorldView {
   readonly crashPoint: CrashPoint | null;
   counter = 0;
   isCalm = false;
+  /** Of the rows' shapes, when the code has changed. */
+  #version: number | null = null;
 
   constructor(random: Random, findings: Findings, { plant = {}, crash = null }: WorldOptions = {}) {
     this.random = random;
@@ -55,6 +60,12 @@ export class World implements WorldView {
     this.crashPoint = crash;
     const faulty = random.fork();
     this.faults = crash === null ? planFaults(faulty) : noFaults();
+    setStateVersion(null);
+    setHistorySizes({
+      snapshotEvents: faulty.between(30, 250),
+      segmentEvents: 256 * faulty.between(1, 2),
+      hotEventsMin: faulty.between(16, 100),
+    });
     this.watcher = this.#watch();
     this.network = openNetwork(this.timeline, this.faults, random, (target, method, args) =>
       this.#arrives(target, method, args),
@@ -104,6 +115,8 @@ export class World implements WorldView {
   }
 
   close(): void {
+    setHistorySizes(null);
+    setStateVersion(null);
     for (const realm of this.realms) realm.close();
   }
 
@@ -125,6 +138,7 @@ export class World implements WorldView {
       if (random.chance(0.2)) device?.lie();
       if (faults.strikes('flood')) this.#flood(realm);
     }
+    if (faults.strikes('code-changed')) this.#deploy();
     if (faults.strikes('thirty-days')) {
       timeline.leap(31 * dayMs);
       for (const realm of this.realms)
@@ -146,10 +160,27 @@ export class World implements WorldView {
     return crashPoint.place === place && crashPoint.nth === nth;
   }
 
+  /** Other code comes into force: instances end, and rows have shapes of another version. */
+  #deploy(): void {
+    this.#version = this.#version === null ? 2 : this.random.chance(0.5) ? null : this.#version + 1;
+    setStateVersion(this.#version);
+    for (const host of this.hosts()) {
+      if (host.isIdle()) host.evict();
+      else host.crash(true);
+    }
+  }
+
   #flood(realm: Realm): void {
     const client = realm.clients[0];
     if (client === undefined) return;
     for (let n = 0; n < 100; n++) client.ask({ type: 'RequestTask', operation: 'text.a', input: n });
+  }
+
+  /** Nobody has asked for it where nobody looks back. */
+  #noteChore({ looksBack }: Realm, type: string): void {
+    if (looksBack) return;
+    if (type === 'snapshot.taken') this.faults.count('snapshot-by-itself');
+    if (type === 'segment.archived') this.faults.count('segment-by-itself');
   }
 
   #realmOf(host: ObjectHost): Realm | undefined {
@@ -201,7 +232,7 @@ export class World implements WorldView {
       alarmLost: () => faults.count('alarm-lost'),
       durable: (host) => {
         const realm = this.#realmOf(host);
-        if (realm?.swarm !== host) return;
+        if (realm?.swarm !== host) return realm?.durableAt(host);
         const { model } = realm;
         // The columns of the journal.
         const lines = host.database.exec(
@@ -209,11 +240,17 @@ export class World implements WorldView {
           model.head().seq,
         ) as JournalLine[];
         model.take(lines);
+        for (const { type } of lines) this.#noteChore(realm, type);
         // Nobody has touched its clock: then its time is the time.
         if (realm.isClockRight && (lines.at(-1)?.at ?? 0) > timeline.now())
           findings.add('journal', `${model.origin} clock`, 'an event is of a time that has not come');
       },
-      crashed: () => {},
+      crashed: (host) => {
+        const realm = this.#realmOf(host);
+        for (const one of realm?.kin ?? [])
+          if (!one.isSettled() && one.hosts().includes(host))
+            faults.count(one instanceof Fork ? 'fork-cut' : 'import-cut');
+      },
       defect: (host, cause) =>
         this.findings.add('server', host.kind, cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)),
     };
