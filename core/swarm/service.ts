@@ -39,7 +39,17 @@ export type Query =
       readonly id: string;
     }
   | ({
-      readonly type: 'tasks' | 'missions' | 'devices' | 'keys' | 'triggers' | 'webhooks' | 'transfers' | 'accounts' | 'segments' | 'snapshots';
+      readonly type:
+        | 'tasks'
+        | 'missions'
+        | 'devices'
+        | 'keys'
+        | 'triggers'
+        | 'webhooks'
+        | 'transfers'
+        | 'accounts'
+        | 'segments'
+        | 'snapshots';
       readonly state?: string | undefined;
     } & Page)
   | ({ readonly type: 'deliveries'; readonly webhook: string } & Page)

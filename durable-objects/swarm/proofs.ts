@@ -35,7 +35,7 @@ const PROVED: ReadonlySet<Query['type']> = new Set<ProofQuery['type']>([
 export async function answerProof(query: ProofQuery, deps: ProofDeps): Promise<Result<Json, Rejection>> {
   switch (query.type) {
     case 'checkpoint':
-      return shown(await deps.signer.sign(query.size));
+      return shown(await deps.signer.show(query.size));
     case 'checkpoints':
       return ok(listCheckpoints(query.limit, query.cursor, deps.signer));
     case 'proof':
@@ -60,7 +60,7 @@ async function prove(seq: number, size: number | undefined, deps: ProofDeps): Pr
   const { seq: length } = deps.store.head();
   if (seq > length) return err({ code: 'event_not_found' });
   if (size !== undefined && seq > size) return err({ code: 'sizes_reversed' });
-  const signed = await deps.signer.sign(size);
+  const signed = await deps.signer.show(size);
   if (!signed.ok) return signed;
   const read = await deps.readEvents(seq, seq);
   if (!read.ok) return read;
@@ -88,7 +88,7 @@ async function proveConsistency(
   const size = to ?? store.head().seq;
   const path = await signer.prove(from, size);
   if (!path.ok) return path;
-  const signed = await signer.sign(size);
+  const signed = await signer.show(size);
   return signed.ok ? ok(plain({ from, to: size, path: path.value, checkpoint: signed.value })) : signed;
 }
 
@@ -99,7 +99,7 @@ async function proveTask(id: string, deps: ProofDeps): Promise<Result<Json, Reje
   if (task === null) return err({ code: 'task_not_found' });
   const found = await taskEvents(task, deps);
   if (!found.ok) return found;
-  const signed = await deps.signer.sign();
+  const signed = await deps.signer.show();
   if (!signed.ok) return signed;
   const tree = journalTree(deps.sql, deps.readEvents);
   const inclusion: { index: number; path: readonly string[] }[] = [];

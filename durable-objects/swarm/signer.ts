@@ -2,7 +2,7 @@
 // signs, what stands in the tables is compared with the last checkpoint signed, and once in the life of an instance with the
 // one in object storage, which a storage that was rolled back does not take along [P7].
 
-import { Fault } from '../../core/assert.ts';
+import { assert, Fault } from '../../core/assert.ts';
 import {
   type Checkpoint,
   type SignedCheckpoint,
@@ -36,8 +36,10 @@ export interface SignerDeps {
 }
 
 export interface Signer {
-  /** The checkpoint of the first `size` events, of all by default: the one that was given before, or a new one. */
+  /** The checkpoint of the first `size` events, of all by default: the one that was given before, or a new one, which is kept. */
   sign(size?: number): Promise<Result<SignedCheckpoint, Rejection>>;
+  /** The same for whoever asks from outside: of a size that the journal has gone past nothing new is kept. */
+  show(size?: number): Promise<Result<SignedCheckpoint, Rejection>>;
   /** How the journal of `to` events goes on from its first `from`. */
   prove(from: number, to: number): Promise<Result<readonly string[], Rejection>>;
   /**
@@ -159,7 +161,7 @@ export function openSigner(deps: SignerDeps): Signer {
     return comparing;
   }
 
-  async function sign(wanted?: number): Promise<Result<SignedCheckpoint, Rejection>> {
+  async function sign(wanted?: number, isKept = true): Promise<Result<SignedCheckpoint, Rejection>> {
     await compareOutside();
     const tree = journalTree(sql, deps.readEvents);
     const before = last();
@@ -172,8 +174,11 @@ export function openSigner(deps: SignerDeps): Signer {
     const refused = refusal();
     if (refused) return err(refused);
     // Given again without its events, which may have expired since.
-    const readable = knownOf(size) === null ? await tree.ensure(size - 1, size) : ok(null);
+    const known = knownOf(size);
+    if (known !== null) return ok(known);
+    const readable = await tree.ensure(size - 1, size);
     if (!readable.ok) return readable;
+    if (!isKept && size < store.head().seq) return signEarlier(size, tree);
     const signed = signSize(size, tree);
     await deps.durable();
     return ok(signed);
@@ -184,18 +189,27 @@ export function openSigner(deps: SignerDeps): Signer {
     return row && (JSON.parse(row.body) as SignedCheckpoint); // our own rows
   }
 
+  /**
+   * A size that the journal has gone past: at the time of its last event, so that it is the same whenever it is asked for. It is
+   * not kept: whoever may read could have one made of every size.
+   */
+  async function signEarlier(size: number, tree: JournalTree): Promise<Result<SignedCheckpoint, Rejection>> {
+    const read = await deps.readEvents(size, size);
+    if (!read.ok) return read;
+    const [event] = read.value;
+    assert(event?.seq === size, 'an event of the journal is read by its seq');
+    return ok(signCheckpoint(unsignedOf(size, event.at, tree), deps.signingKey(), publicKey()));
+  }
+
+  function unsignedOf(size: number, at: number, tree: JournalTree): Checkpoint {
+    return { origin: store.origin() ?? '', size, head: tree.hashAt(size), root: hex(rootOf(tree, size)), at };
+  }
+
   /** Synchronous: between the root and the row nothing can be written. */
   function signSize(size: number, tree: JournalTree): SignedCheckpoint {
     const known = knownOf(size);
     if (known !== null) return known;
-    const unsigned: Checkpoint = {
-      origin: store.origin() ?? '',
-      size,
-      head: tree.hashAt(size),
-      root: hex(rootOf(tree, size)),
-      at: deps.now(),
-    };
-    const signed = signCheckpoint(unsigned, deps.signingKey(), publicKey());
+    const signed = signCheckpoint(unsignedOf(size, deps.now(), tree), deps.signingKey(), publicKey());
     sql.run('INSERT INTO checkpoint (size, body) VALUES (?, ?)', size, JSON.stringify(signed));
     newest = undefined;
     return signed;
@@ -245,7 +259,8 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   return {
-    sign,
+    sign: (size) => sign(size),
+    show: (size) => sign(size, false),
     prove,
     continueFrom,
     last,

@@ -21,10 +21,10 @@ import { type ArchiveDeps, openArchive } from '../../durable-objects/swarm/archi
 import { runInside } from '../../durable-objects/swarm/effects.ts';
 import { exportStream } from '../../durable-objects/swarm/export.ts';
 import { createImporter } from '../../durable-objects/swarm/import.ts';
-import type { ReadEvents } from '../../durable-objects/swarm/merkle-tree.ts';
 import { answerJournal } from '../../durable-objects/swarm/journal-page.ts';
-import { outlineOf } from '../../durable-objects/swarm/outline.ts';
+import type { ReadEvents } from '../../durable-objects/swarm/merkle-tree.ts';
 import { metricsView } from '../../durable-objects/swarm/metrics.ts';
+import { outlineOf } from '../../durable-objects/swarm/outline.ts';
 import { answerProof, isProofQuery } from '../../durable-objects/swarm/proofs.ts';
 import { answer } from '../../durable-objects/swarm/queries.ts';
 import { openSigner } from '../../durable-objects/swarm/signer.ts';

@@ -66,6 +66,26 @@ describe('what is signed', () => {
     expect({ root, head, size }).toEqual({ root: then.root, head: then.head, size: then.size });
   });
 
+  test('[JOURNAL-17] outsiders who ask for every earlier size get the same word each time, and fill no table', async () => {
+    const swarm = grow(new StoreSwarm(), 20);
+    const signer = swarm.signer();
+    const sizes = Array.from({ length: 10 }, (_, i) => i + 1);
+    const ask = async () => {
+      const shown = await Promise.all(sizes.map((size) => signer.show(size)));
+      return shown.map((answer) => (answer.ok ? answer.value : null));
+    };
+    const shown = await ask();
+    swarm.now += 3_600_000;
+    expect(await ask()).toEqual(shown);
+    expect(shown.every((checkpoint) => checkpoint !== null && verifyCheckpoint(checkpoint))).toBe(true);
+    expect(shown.map((checkpoint) => checkpoint?.size)).toEqual(sizes);
+    expect(signer.list(Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
+    // What is kept of a size is what is shown of it.
+    const kept = await signed(signer);
+    grow(swarm, 3);
+    expect(await signer.show(kept.size)).toEqual({ ok: true, value: kept });
+  });
+
   test('[JOURNAL-17] a size that the journal does not have, or none, is refused', async () => {
     const swarm = new StoreSwarm();
     const signer = swarm.signer();

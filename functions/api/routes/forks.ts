@@ -110,7 +110,7 @@ export const forkRoutes: readonly Route[] = [
     path: '/v1/forks/{id}',
     operationId: 'deleteFork',
     tag: 'Forks',
-    summary: 'Delete a fork, with all that it holds',
+    summary: 'Delete a fork: its journal, its rows and its key',
     scope: 'admin',
     params: { id },
     answers: { 204: { description: 'It is gone.', body: null } },
