@@ -178,8 +178,8 @@ export function openSigner(deps: SignerDeps): Signer {
     if (known !== null) return ok(known);
     const readable = await tree.ensure(size - 1, size);
     if (!readable.ok) return readable;
-    if (!isKept && size < store.head().seq) return signEarlier(size, tree);
-    const signed = signSize(size, tree);
+    if (size < store.head().seq) return signEarlier(size, isKept, tree);
+    const signed = signSize(size, deps.now(), tree);
     await deps.durable();
     return ok(signed);
   }
@@ -190,15 +190,22 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   /**
-   * A size that the journal has gone past: at the time of its last event, so that it is the same whenever it is asked for. It is
-   * not kept: whoever may read could have one made of every size.
+   * A size that the journal has gone past: at the time of its last event, so that it is the same whenever it is asked for. For
+   * outsiders it is not kept: whoever may read could have one made of every size.
    */
-  async function signEarlier(size: number, tree: JournalTree): Promise<Result<SignedCheckpoint, Rejection>> {
+  async function signEarlier(
+    size: number,
+    isKept: boolean,
+    tree: JournalTree,
+  ): Promise<Result<SignedCheckpoint, Rejection>> {
     const read = await deps.readEvents(size, size);
     if (!read.ok) return read;
     const [event] = read.value;
     assert(event?.seq === size, 'an event of the journal is read by its seq');
-    return ok(signCheckpoint(unsignedOf(size, event.at, tree), deps.signingKey(), publicKey()));
+    if (!isKept) return ok(signCheckpoint(unsignedOf(size, event.at, tree), deps.signingKey(), publicKey()));
+    const signed = signSize(size, event.at, tree);
+    await deps.durable();
+    return ok(signed);
   }
 
   function unsignedOf(size: number, at: number, tree: JournalTree): Checkpoint {
@@ -206,10 +213,10 @@ export function openSigner(deps: SignerDeps): Signer {
   }
 
   /** Synchronous: between the root and the row nothing can be written. */
-  function signSize(size: number, tree: JournalTree): SignedCheckpoint {
+  function signSize(size: number, at: number, tree: JournalTree): SignedCheckpoint {
     const known = knownOf(size);
     if (known !== null) return known;
-    const signed = signCheckpoint(unsignedOf(size, deps.now(), tree), deps.signingKey(), publicKey());
+    const signed = signCheckpoint(unsignedOf(size, at, tree), deps.signingKey(), publicKey());
     sql.run('INSERT INTO checkpoint (size, body) VALUES (?, ?)', size, JSON.stringify(signed));
     newest = undefined;
     return signed;
