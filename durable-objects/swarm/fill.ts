@@ -5,7 +5,7 @@
 
 import { snapshotKey } from '../../core/archive/keys.ts';
 import type { ObjectStore } from '../../core/archive/port.ts';
-import { assert } from '../../core/assert.ts';
+import { assert, Fault } from '../../core/assert.ts';
 import type { ForkCommand } from '../../core/forks/commands.ts';
 import type { ForkProgress, NewFork } from '../../core/forks/port.ts';
 import { LEFT_OUT } from '../../core/forks/state.ts';
@@ -108,7 +108,9 @@ export function createFiller(deps: FillDeps): Filler {
     },
     dueAt: () => (mark === null ? null : 0),
     async run() {
-      await goOn();
+      const went = await goOn();
+      // Refused is not done: the recorder waits, longer each time, and tells of it [P18].
+      if (!went.ok) throw new Fault(`the fork is not filled: ${went.error.code}`, { retryable: true });
     },
     async fill(fork) {
       const own = ownSwarm(sql);

@@ -8,6 +8,9 @@ import type { World } from './world/world.ts';
 /** Steps of the calm after the trouble. */
 const calmStepsMax = 60_000;
 const minuteMs = 60_000;
+const secondMs = 1_000;
+/** A read of the journal is tried again so often. */
+const readTries = 10;
 
 /** Left alone, everything comes to an end by itself. */
 export async function finish(world: World, step: Step): Promise<void> {
@@ -66,14 +69,21 @@ async function askAgain({ realms }: World, step: Step): Promise<void> {
 }
 
 /** The whole journal, read as anybody may read it, is the one that was seen: from the object and from its archive alike. */
-async function readBack({ realms, network, actor, owner, findings }: World, step: Step): Promise<void> {
+async function readBack({ realms, network, timeline, actor, owner, findings }: World, step: Step): Promise<void> {
   for (const { model, swarm } of realms) {
     for (let from = 1; from <= model.hashes.length; ) {
       let page: readonly { seq: number; hash: string }[] | null = null;
-      network.ask(actor, swarm, 'read', [owner, { type: 'journal', from, limit: 1_000 }], (outcome) => {
-        const { value } = (outcome.ok ? outcome.value : {}) as { value?: { data: { seq: number; hash: string }[] } }; // the answer to this query
-        page = value?.data ?? [];
-      });
+      const ask = (triesLeft: number): void =>
+        network.ask(actor, swarm, 'read', [owner, { type: 'journal', from, limit: 1_000 }], (outcome) => {
+          // Object storage may still refuse for a moment.
+          if (!outcome.ok && triesLeft > 0) {
+            timeline.after(secondMs, actor, () => ask(triesLeft - 1));
+            return;
+          }
+          const { value } = (outcome.ok ? outcome.value : {}) as { value?: { data: { seq: number; hash: string }[] } }; // the answer to this query
+          page = value?.data ?? [];
+        });
+      ask(readTries);
       for (let steps = 0; page === null && steps < 10_000; steps++) if (!(await step())) break;
       const read: readonly { seq: number; hash: string }[] = page ?? []; // set by the answer
       for (const { seq, hash } of read)

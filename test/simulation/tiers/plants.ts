@@ -163,8 +163,10 @@ export const PLANTS = {
       return {
         ...honest,
         put: (key, bytes, options) => {
+          if (!key.startsWith('journal/')) return honest.put(key, bytes, options);
           given.set(key, bytes);
-          return honest.put(key, bytes, options);
+          // A storage that keeps a part: who had looked would have seen it.
+          return honest.put(key, bytes.slice(0, bytes.length / 2), options);
         },
         get: async (key) => {
           const own = key.endsWith('.parquet') ? given.get(key) : undefined;
