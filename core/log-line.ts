@@ -23,22 +23,17 @@ const SECRET_NAMES =
   /authori[sz]ation|cookie|passw|passphrase|secret|token|apikey|accesskey|privatekey|signingkey|sealkey|sealed|credential|signature|bearer/;
 
 /** Forms of secrets: ours, those of the standards we speak, and the commonest of others. */
-const SECRET_FORMS = new RegExp(
-  [
-    // Tokens of ours are JSON in base64url: their beginning is always the same, whatever stands before.
-    /(?:sk|dvc|ent)_eyJ[\w-]*(?:\.[\w-]*)*/,
-    /(?<![A-Za-z0-9])(?:sk|rk|pk|dvc|ent|ghp|gho|ghs|xox[a-z])[_-][\w-]{8,}(?:\.[\w-]*)*/,
-    /wh(?:sec|sk)_[\w+/=-]*/,
-    /eyJ[\w-]{4,1000}\.[\w-]+(?:\.[\w-]*)*/,
-    /(?:AKIA|ASIA)[0-9A-Z]{12,}/,
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/,
-    /(?<=:\/\/)[^\s/@"']+(?=@)/,
-    /(?<![A-Za-z])(?:bearer|basic)[ \t]+[^\s"',;]+/,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-  'gi',
-);
+const SECRET_FORMS = [
+  // Tokens of ours are JSON in base64url: their beginning is always the same, whatever stands before.
+  /(?:sk|dvc|ent)_eyJ[\w-]*(?:\.[\w-]*)*/,
+  /(?<![A-Za-z0-9])(?:sk|rk|pk|dvc|ent|ghp|gho|ghs|xox[a-z])[_-][\w-]{8,}(?:\.[\w-]*)*/,
+  /wh(?:sec|sk)_[\w+/=.-]*/,
+  /eyJ[\w-]{4,1000}\.[\w-]+(?:\.[\w-]*)*/,
+  /(?:AKIA|ASIA)[0-9A-Z]{12,}/,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/,
+  /(?<=:\/\/)[^\s/@"']+(?=@)/,
+  /(?<![A-Za-z])(?:bearer|basic)[ \t]+[^\s"',;]+/,
+].map(({ source }) => new RegExp(source, 'gi'));
 
 /**
  * What a program logs with.
@@ -78,8 +73,22 @@ export function redactFields(fields: LogFields): Readonly<Record<string, unknown
 
 /** A text without what has the form of a secret, cut to size. */
 export function redactText(text: string): string {
-  const found = text.slice(0, searchedCharsMax).replace(SECRET_FORMS, REDACTED).toWellFormed();
+  const found = withoutSecrets(text.slice(0, searchedCharsMax)).toWellFormed();
   return found.length > textCharsMax || text.length > searchedCharsMax ? `${found.slice(0, textCharsMax)}…` : found;
+}
+
+/** Each form is looked for by itself: the end of one must not hide where another begins. */
+function withoutSecrets(text: string): string {
+  const ranges = SECRET_FORMS.flatMap((form) =>
+    [...text.matchAll(form)].map(({ 0: found, index }) => [index, index + found.length] as const),
+  ).sort(([a], [b]) => a - b);
+  let safe = '';
+  let from = 0;
+  for (const [start, end] of ranges) {
+    if (start >= from) safe += text.slice(from, start) + REDACTED;
+    from = Math.max(from, end);
+  }
+  return safe + text.slice(from);
 }
 
 function redactMembers(object: object, depth: number): Record<string, unknown> {
