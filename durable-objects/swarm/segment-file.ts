@@ -4,42 +4,17 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { type ParquetWriteOptions, parquetWriteBuffer } from 'hyparquet-writer';
-import { z } from 'zod';
 import type { SegmentMark } from '../../core/archive/segment.ts';
+import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../core/archive/segment-rows.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
 import { segmentBytesMax } from '../../core/limits.ts';
 
-/** Under this name the mark stands in the file's metadata, as canonical JSON. */
-const MARK = 'starling';
 const hashBytes = 32;
 /** Higher levels take six times as long and save one byte in two hundred. */
 const gzipLevel = 6;
 /** What one column of a file may unpack to: text of a segment, and the lengths between it. */
 const unpackedBytesMax = 2 * segmentBytesMax;
-
-const markShape = z.strictObject({
-  origin: z.string(),
-  from: z.number().int(),
-  to: z.number().int(),
-  previous: z.string(),
-  head: z.string(),
-  root: z.string(),
-});
-
-/** A row as the reader gives it. Parquet has no numbers as JSON has them. */
-const rowShape = z.object({
-  seq: z.bigint(),
-  at: z.date(),
-  type: z.string(),
-  version: z.number().int(),
-  actor: z.string(),
-  subject: z.string(),
-  command: z.string(),
-  trace: z.string().nullish(),
-  body: z.string(),
-  hash: z.instanceof(Uint8Array),
-});
 
 type Schema = NonNullable<ParquetWriteOptions['schema']>;
 
@@ -94,7 +69,7 @@ export function columnsOf(events: readonly StoredEvent[]): ParquetWriteOptions['
 
 /** What a file says of itself, under the name that its readers look for. */
 export function markEntry(mark: SegmentMark): { readonly key: string; readonly value: string } {
-  return { key: MARK, value: canonical(mark) };
+  return { key: SEGMENT_MARK_KEY, value: canonical(mark) };
 }
 
 /** A segment's file. One row group and one page a column: it is read whole, or by those who filter columns. */
@@ -115,35 +90,18 @@ export async function readSegment(
 ): Promise<{ readonly mark: SegmentMark; readonly events: readonly StoredEvent[] } | null> {
   try {
     const metadata = parquetMetadata(bytes);
-    const mark = markShape.parse(JSON.parse(metadata.key_value_metadata?.find(({ key }) => key === MARK)?.value ?? ''));
+    const said = metadata.key_value_metadata?.find(({ key }) => key === SEGMENT_MARK_KEY)?.value;
+    const mark = segmentMark.parse(JSON.parse(said ?? ''));
     const rows = await parquetReadObjects({
       file: { byteLength: bytes.byteLength, slice: (start, end) => copyOf(bytes, start, end) },
       metadata,
       compressors: { GZIP: (page) => gunzipSync(page, { maxOutputLength: unpackedBytesMax }) },
     });
-    return { mark, events: chained(rows, mark.previous) };
+    return { mark, events: eventsOfRows(rows, mark.previous) };
   } catch {
     // Whatever a reader stumbles over: it is not what was written.
     return null;
   }
-}
-
-/** The events again; what came before each is the hash of the row before. */
-function chained(rows: readonly object[], previous: string): StoredEvent[] {
-  let before = previous;
-  return rows.map((row) => {
-    const { seq, at, hash, trace, ...rest } = rowShape.parse(row);
-    const event = {
-      ...rest,
-      seq: Number(seq),
-      at: at.getTime(),
-      trace: trace ?? null,
-      hash: Buffer.from(hash).toString('hex'),
-      previous: before,
-    };
-    before = event.hash;
-    return event;
-  });
 }
 
 /** The library takes buffers of their own, not views. */

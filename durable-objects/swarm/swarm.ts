@@ -3,7 +3,6 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
-import type { ObjectStore } from '../../core/archive/port.ts';
 import { Fault } from '../../core/assert.ts';
 import type {
   Admission,
@@ -12,7 +11,6 @@ import type {
   FactBatch,
   FactsAnswer,
   HistoryAnswer,
-  SquadPort,
   SwarmPort,
 } from '../../core/devices/port.ts';
 import { type Actor, actorName } from '../../core/envelope.ts';
@@ -29,22 +27,14 @@ import { breakerWindowMs, commandsPerCallMax, journalPageMax, waitSecondsMax } f
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
-import type {
-  Execute,
-  Executed,
-  ExportFormat,
-  NewSwarm,
-  Query,
-  SwarmService,
-  WebhookSenderPort,
-} from '../../core/swarm/service.ts';
+import type { Execute, Executed, ExportFormat, NewSwarm, Query, SwarmService } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { isOpen } from '../../core/work/state.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
 import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
-import { type LogEnv, objectLog } from '../object-log.ts';
+import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
@@ -66,20 +56,11 @@ import { answer } from './queries.ts';
 import { openRecording, type Recording } from './recording.ts';
 import { refuseReading, refuseWriting } from './seal.ts';
 import { newSigningKey } from './signing-key.ts';
+import type { SwarmEnv } from './swarm-env.ts';
 import { type Committed, openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
 import { nextTimer, runTimers } from './timers.ts';
-import { exporterOf, type TraceEnv } from './trace-chore.ts';
-
-/** What a swarm needs of its surroundings. */
-export interface SwarmEnv extends LogEnv, TraceEnv {
-  readonly SQUAD: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): SquadPort };
-  readonly WEBHOOK_SENDER: WebhookSenderPort;
-  /** The pasts of swarms: a fork is filled from its parent's. */
-  readonly PAST: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): unknown };
-  /** Where checkpoints are held outside of this object. */
-  readonly ARCHIVE_STORE?: ObjectStore;
-}
+import { exporterOf } from './trace-chore.ts';
 
 /** A swarm, named by its id. */
 export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService, SwarmPort, HistoryPort, ForkPort {

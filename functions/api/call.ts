@@ -76,48 +76,43 @@ export async function read(query: Query, call: Call): Promise<Result<Json, Refus
  * [P14]; one that has too much to do is left alone.
  * @throws the platform's fault
  */
-export async function callSwarm<T>(
+export function callSwarm<T>(
   id: SwarmId,
   isRepeatable: boolean,
   work: (swarm: SwarmService) => Promise<T>,
-  deps: Pick<ApiDeps, 'swarm' | 'pause' | 'entropy'>,
+  deps: Pick<ApiDeps, 'swarm'> & RetryDeps,
 ): Promise<T> {
+  return callObject(isRepeatable, () => work(deps.swarm(id)), deps);
+}
+
+/** The same for the object of a fork: what was done is not done again. */
+export function callFork<T>(
+  id: SwarmId,
+  work: (fork: ForkPort) => Promise<T>,
+  deps: Pick<ApiDeps, 'fork'> & RetryDeps,
+): Promise<T> {
+  return callObject(true, () => work(deps.fork(id)), deps);
+}
+
+/** The same for a swarm's past, which only reads. */
+export function callPast<T>(
+  id: SwarmId,
+  work: (past: PastPort) => Promise<T>,
+  deps: Pick<ApiDeps, 'past'> & RetryDeps,
+): Promise<T> {
+  return callObject(true, () => work(deps.past(id)), deps);
+}
+
+type RetryDeps = Pick<ApiDeps, 'pause' | 'entropy'>;
+
+/** @param call asks for the stub anew: one that saw a fault is not used again */
+async function callObject<T>(isRepeatable: boolean, call: () => Promise<T>, deps: RetryDeps): Promise<T> {
   try {
-    return await work(deps.swarm(id));
+    return await call();
   } catch (fault) {
     if (!isRepeatable || !isPassing(fault) || isOverloaded(fault)) throw fault;
     await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
-    return await work(deps.swarm(id));
-  }
-}
-
-/** Asks the object of a fork, and asks again once: what was done is not done again. */
-export async function callFork<T>(
-  id: SwarmId,
-  work: (fork: ForkPort) => Promise<T>,
-  deps: Pick<ApiDeps, 'fork' | 'pause' | 'entropy'>,
-): Promise<T> {
-  try {
-    return await work(deps.fork(id));
-  } catch (fault) {
-    if (!isPassing(fault) || isOverloaded(fault)) throw fault;
-    await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
-    return await work(deps.fork(id));
-  }
-}
-
-/** Asks a swarm's past, and asks again once when its object was moved or restarted in the middle of it. */
-export async function callPast<T>(
-  id: SwarmId,
-  work: (past: PastPort) => Promise<T>,
-  deps: Pick<ApiDeps, 'past' | 'pause' | 'entropy'>,
-): Promise<T> {
-  try {
-    return await work(deps.past(id));
-  } catch (fault) {
-    if (!isPassing(fault) || isOverloaded(fault)) throw fault;
-    await deps.pause(retryMs + (retryMs * (deps.entropy(1)[0] ?? 0)) / 256);
-    return await work(deps.past(id));
+    return await call();
   }
 }
 

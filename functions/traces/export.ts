@@ -3,6 +3,7 @@
 
 import { traceAnswerMsMax } from '../../core/limits.ts';
 import type { ExportOutcome } from '../../core/traces/port.ts';
+import { readStart } from '../read-start.ts';
 import { readRetryAfter } from '../webhooks/send.ts';
 import type { TraceSettings } from './settings.ts';
 
@@ -59,7 +60,7 @@ async function judge(response: Response, now: number): Promise<ExportOutcome> {
 
 /** How many spans a partial success leaves out; 0 for an answer that says nothing of it. */
 async function readRejected(response: Response): Promise<number> {
-  const text = await readStart(response);
+  const text = new TextDecoder().decode(await readStart(response, answerBytesRead));
   try {
     const { partialSuccess } = JSON.parse(text) as { partialSuccess?: { rejectedSpans?: unknown } };
     // An int64 of protobuf's JSON: a text, or a number.
@@ -68,23 +69,4 @@ async function readRejected(response: Response): Promise<number> {
   } catch {
     return 0;
   }
-}
-
-async function readStart({ body }: Response): Promise<string> {
-  if (body === null) return '';
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    while (bytes < answerBytesRead) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      chunks.push(value);
-      bytes += value.length;
-    }
-  } catch {
-    // The status came, and it decides.
-  }
-  reader.cancel().catch(() => undefined);
-  return new TextDecoder().decode(Buffer.concat(chunks));
 }

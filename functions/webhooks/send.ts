@@ -3,6 +3,7 @@
 
 import { isPrivateAddress, isPrivateHost } from '../../core/webhooks/address.ts';
 import { retryAfterMsMax } from '../../core/webhooks/schedule.ts';
+import { readStart } from '../read-start.ts';
 import { signDelivery } from './sign.ts';
 
 /** The specification recommends 15 to 30 s for an answer. */
@@ -155,24 +156,9 @@ export function readRetryAfter(header: string | null, now: number): number | nul
   return ms > 0 ? Math.min(ms, retryAfterMsMax) : null;
 }
 
-/** The beginning of an answer. What comes after is left on the wire; an answer that breaks off has said its status. */
+/** The beginning of an answer as it is kept. What comes after is left on the wire. */
 async function readAnswer(response: Response): Promise<string> {
-  if (!response.body) return '';
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    while (bytes < answerBytesRead) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      chunks.push(value);
-      bytes += value.length;
-    }
-  } catch {
-    // The status came, and it decides; a body that ends early or takes too long changes nothing.
-  }
-  // Not awaited: a receiver that never ends its answer must not hold us, and how its stream closes changes nothing.
-  reader.cancel().catch(() => undefined);
+  const start = await readStart(response, answerBytesRead);
   // `stream` leaves out a character that the cut went through.
-  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, answerBytesKept), { stream: true });
+  return new TextDecoder().decode(start.subarray(0, answerBytesKept), { stream: true });
 }

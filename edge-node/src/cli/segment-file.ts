@@ -2,7 +2,8 @@
 
 import { gunzipSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { z } from 'zod';
+import type { SegmentMark } from '../../../core/archive/segment.ts';
+import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../../core/archive/segment-rows.ts';
 import { type CloudEvent, toCloudEvent } from '../../../core/journal/cloud-event.ts';
 import { canonical } from '../../../core/json.ts';
 
@@ -13,30 +14,6 @@ const pageBytesMax = 1024 * 1024 * 1024;
 export const COMPRESSORS = {
   GZIP: (page: Uint8Array) => gunzipSync(page, { maxOutputLength: pageBytesMax }),
 };
-
-/** What a file says of itself. */
-const markShape = z.strictObject({
-  origin: z.string(),
-  from: z.int(),
-  to: z.int(),
-  previous: z.string(),
-  head: z.string(),
-  root: z.string(),
-});
-export type SegmentMark = z.infer<typeof markShape>;
-
-const rowShape = z.object({
-  seq: z.bigint(),
-  at: z.date(),
-  type: z.string(),
-  version: z.int(),
-  actor: z.string(),
-  subject: z.string(),
-  command: z.string(),
-  trace: z.string().nullish(),
-  body: z.string(),
-  hash: z.instanceof(Uint8Array),
-});
 
 export interface SegmentFile {
   readonly mark: SegmentMark;
@@ -51,7 +28,7 @@ export async function readSegmentFile(bytes: Uint8Array): Promise<SegmentFile | 
     const file = new Uint8Array(bytes).buffer; // the library takes buffers of their own, not views
     const metadata = parquetMetadata(file);
     const entries = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? '']));
-    const mark = markShape.parse(JSON.parse(entries.get('starling') ?? ''));
+    const mark = segmentMark.parse(JSON.parse(entries.get(SEGMENT_MARK_KEY) ?? ''));
     const rows = await parquetReadObjects({
       file: { byteLength: file.byteLength, slice: (start, end) => file.slice(start, end) },
       metadata,
@@ -68,19 +45,8 @@ export function eventsOf(
   { origin, previous }: Pick<SegmentMark, 'origin' | 'previous'>,
   rows: readonly object[],
 ): CloudEvent[] {
-  let before = previous;
-  return rows.map((row) => {
-    const { seq, at, hash, trace, ...rest } = rowShape.parse(row);
-    if (canonical(JSON.parse(rest.body)) !== rest.body) throw new TypeError('a body is canonical');
-    const event = {
-      ...rest,
-      seq: Number(seq),
-      at: at.getTime(),
-      trace: trace ?? null,
-      hash: Buffer.from(hash).toString('hex'),
-      previous: before,
-    };
-    before = event.hash;
+  return eventsOfRows(rows, previous).map((event) => {
+    if (canonical(JSON.parse(event.body)) !== event.body) throw new TypeError('a body is canonical');
     return toCloudEvent(origin, event);
   });
 }
