@@ -7,7 +7,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 process.env.WRANGLER_LOG ??= 'error';
 
 /** Folders whose tests do not run in plain Node, or not with `npm test`. */
-const ELSEWHERE = ['test/workers/**', 'test/conformance/**', 'test/console/**'];
+const ELSEWHERE = ['test/workers/**', 'test/conformance/**', 'test/attack/**', 'test/console/**'];
 const exclude = [...configDefaults.exclude, '**/.starling/**'];
 
 export default defineConfig({
@@ -60,6 +60,17 @@ export default defineConfig({
           globalSetup: './local/conformance-setup.ts',
           fileParallelism: false,
           testTimeout: 30_000,
+        },
+      },
+      {
+        // Black box too, and hostile. `npm run attack` runs them whole.
+        test: {
+          name: 'attack',
+          include: ['test/attack/**/*.test.ts'],
+          exclude,
+          globalSetup: './local/conformance-setup.ts',
+          fileParallelism: false,
+          testTimeout: process.env.STARLING_ATTACK === 'whole' ? 600_000 : 60_000,
         },
       },
     ],

@@ -1,4 +1,5 @@
-// The built server for test/conformance: one platform on a free port with a home of its own, for the whole run.
+// The built server for test/conformance and test/attack: for each a platform on a free port with a home of its own, for the
+// whole run.
 // Tests reach it with `inject('platform')`.
 
 import { mkdtempSync, rmSync } from 'node:fs';
