@@ -2,6 +2,7 @@
 // followed and inner scopes seen, but types are not known, so members are matched by name.
 
 import { z } from 'zod';
+import { plainName } from './declarations/declaration.ts';
 import { type JsonBudget, jsonBudget, jsonBytes } from './json-budget.ts';
 import { outputBytesMax, pathLengthMax } from './limits.ts';
 import { defineOperation, type OperationContext } from './operation.ts';
@@ -45,6 +46,13 @@ const rankedSchema = z.strictObject({
   by: z.enum(['import', 'name']).describe('whether imports were followed, or every use of the name counts'),
 });
 
+/**
+ * A name, or names joined by dots: what Unicode calls an identifier (UAX 31; combining marks are part of it, and so are the two
+ * joiners), JavaScript's `$` and `#`, and Rust's `r#`.
+ */
+const symbolPattern =
+  /^(?:r#)?[\p{ID_Start}$_#][\p{ID_Continue}$\u200c\u200d]*(?:\.(?:r#)?[\p{ID_Start}$_#][\p{ID_Continue}$\u200c\u200d]*)*$/u;
+
 /** The result of `code.locate`: `symbol`, `definitions` and `references`, or `mostReferenced`. */
 export const locationsSchema = z.strictObject({
   path: z.string().describe('the path asked for; files are relative to it'),
@@ -63,7 +71,7 @@ type Locations = z.infer<typeof locationsSchema>;
 /** `code.locate`: definitions and references of a symbol, or the most referenced symbols of a folder. */
 export const codeLocate = defineOperation({
   name: 'code.locate',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Finds where a symbol is declared and used in a folder, or which of its symbols are used most.',
   input: z
     .strictObject({
@@ -71,7 +79,7 @@ export const codeLocate = defineOperation({
       symbol: z
         .string()
         .max(200)
-        .regex(/^[\p{L}$_#][\p{L}\p{N}$_]*(?:\.[\p{L}$_#][\p{L}\p{N}$_]*)*$/u)
+        .regex(symbolPattern)
         .optional()
         .describe('a name, or Class.method; either this or mostReferenced'),
       mostReferenced: z.int().min(1).max(200).optional().describe('how many symbols; either this or symbol'),
@@ -85,7 +93,7 @@ export const codeLocate = defineOperation({
   leaseMs: 120_000,
   async run(input, context): Promise<Locations> {
     const tree = await findSourceFiles(input.path, context);
-    const budget = jsonBudget(outputBytesMax - summaryBytes - jsonBytes(input.path));
+    const budget = jsonBudget(outputBytesMax - summaryBytes - jsonBytes([input.path, tree.skipped.folderNames]));
     const found =
       input.symbol === undefined
         ? await rank(tree, input.mostReferenced ?? 10, budget, context)
@@ -101,8 +109,9 @@ type Found = Omit<Locations, 'path' | 'method' | 'skipped'>;
 const summaryBytes = 3_000;
 
 async function locate(tree: SourceTree, symbol: string, budget: JsonBudget, context: OperationContext): Promise<Found> {
-  const search = symbolSearch(symbol, paths(tree));
-  const name = symbol.slice(symbol.lastIndexOf('.') + 1);
+  const plain = symbol.replaceAll('r#', '');
+  const search = symbolSearch(plain, paths(tree));
+  const name = plainName(plain);
   // A file that passes on all of another may be between the symbol and its use without naming it.
   const matters = (text: string) => text.includes(name) || /\bexport\s*\*/.test(text);
   const filesRead = await eachFileSymbols(tree, context, matters, (path, text, symbols) =>

@@ -65,7 +65,7 @@ interface Shown {
 /** `code.outline`: languages, files, lines and exported declarations of a granted folder or file. */
 export const codeOutline = defineOperation({
   name: 'code.outline',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Lists the languages, files, line counts and exported declarations of a folder of source code.',
   input: z.strictObject({
     path: z.string().min(1).max(pathLengthMax).describe('a granted folder or file'),
@@ -84,7 +84,9 @@ export const codeOutline = defineOperation({
   async run(input, context): Promise<Outline> {
     const tree = await findSourceFiles(input.path, context);
     const outline = emptyOutline(input.path, tree.skipped);
-    const budget = jsonBudget((input.resultBytesMax ?? outputBytesMax) - summaryBytes - jsonBytes(input.path));
+    const budget = jsonBudget(
+      (input.resultBytesMax ?? outputBytesMax) - summaryBytes - jsonBytes([input.path, tree.skipped.folderNames]),
+    );
     const shown = { exportedOnly: input.exportedOnly ?? true, signatures: input.signatures ?? true };
     await eachSourceText(tree, context, async (file, text) => {
       addFile(outline, await outlineFile(file, text, tree.skipped), shown, budget);

@@ -22,6 +22,10 @@ export const entriesMax = 100_000;
 /** How deep folders are followed. */
 export const folderDepthMax = 40;
 
+/** Folders that were left out and are named in a result, and how long such a name may be: 4 kB of a result at the most. */
+export const folderNamesMax = 20;
+export const folderNameCharsMax = 100;
+
 /** How long one call reads and parses files; what is left after it is counted as skipped. */
 export const sourceMsMax = 90_000;
 

@@ -7,6 +7,7 @@ import { aContext, aFolder, anAbortedContext } from './a-folder.ts';
 
 const nothingSkipped = {
   folders: 0,
+  folderNames: [],
   links: 0,
   notSource: 0,
   tooLarge: 0,
@@ -57,7 +58,7 @@ describe('declarations of TypeScript', () => {
       'export declare function f(a: string): void;',
       '1 function f | function f(a: string): void',
     ],
-    ['a namespace', 'export namespace N { export const inner = 1; }', '1 namespace N | namespace N'],
+    ['a namespace', 'export namespace N {}', '1 namespace N | namespace N'],
     ['a re-export', "export { a as b, c } from './x.ts';", "1 re-export b, c | export { a as b, c } from './x.ts'"],
     ['a re-export of all', "export * from './x.ts';", "1 re-export * | export * from './x.ts'"],
     ['a re-export as one', "export * as x from './x.ts';", "1 re-export x | export * as x from './x.ts'"],
@@ -292,9 +293,11 @@ describe('code.outline of a folder', () => {
   test('dependencies, builds, hidden folders, links, minified and lock files are left out and counted', async () => {
     const folder = aFolder({
       'a.ts': '',
+      'package.json': '{}',
       'node_modules/x/index.js': '',
       'dist/a.js': '',
       '.git/hooks/a.py': '',
+      'sub/package.json': '{}',
       'sub/coverage/a.js': '',
       'lib.min.js': '',
       'package-lock.json': '{}',
@@ -302,8 +305,9 @@ describe('code.outline of a folder', () => {
     symlinkSync(join(folder, 'a.ts'), join(folder, 'link.ts'));
     symlinkSync('/etc', join(folder, 'etc'));
     const outline = await codeOutline.run({ path: '.' }, aContext(folder));
-    expect(outline.files.map(({ path }) => path)).toEqual(['a.ts']);
-    expect(outline.skipped).toEqual({ ...nothingSkipped, folders: 4, links: 2, notSource: 2 });
+    expect(outline.files.map(({ path }) => path)).toEqual(['a.ts', 'package.json', 'sub/package.json']);
+    const folderNames = ['dist', 'sub/coverage'];
+    expect(outline.skipped).toEqual({ ...nothingSkipped, folders: 4, folderNames, links: 2, notSource: 2 });
   });
 
   test('files that are withheld, too large or not text are left out and counted', async () => {

@@ -29,6 +29,11 @@ export function declarationAt(kind: string, name: string, at: Node, signature: s
   return { kind, name, line: row + 1, column: column + 1, signature: oneLine(signature), exported };
 }
 
+/** A name without what it stands in: `Class.method` is `method`. */
+export function plainName(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1);
+}
+
 /** The text of a declaration up to its body. */
 export function headOf(node: Node, text: string, bodyField = 'body'): string {
   const body = node.childForFieldName(bodyField);

@@ -26,7 +26,8 @@ export function goDeclarations(root: Node, text: string): Declaration[] {
 function readSpecs(node: Node, text: string, found: Declaration[]): void {
   for (const spec of childrenOf(node)) {
     if (spec.type === 'var_spec_list') readSpecs(spec, text, found);
-    const names = spec.childrenForFieldName('name');
+    // The commas between names carry the field too; `_` names nothing.
+    const names = spec.childrenForFieldName('name').filter((name) => name.isNamed && name.text !== '_');
     const keyword = node.type.split('_', 1)[0];
     for (const name of names) {
       if (spec.type === 'type_spec') {

@@ -1,4 +1,5 @@
-// Declarations of Java. Exported is what is `public`, and the methods of a public interface.
+// Declarations of Java. Exported is what is `public` inside what is exported; the members of an interface are, unless they are
+// private (Java Language Specification, 9.3 to 9.5).
 
 import type { Node } from 'web-tree-sitter';
 import { childrenOf, type Declaration, declarationAt, headOf } from './declaration.ts';
@@ -11,44 +12,57 @@ const kinds: Readonly<Record<string, string>> = {
   annotation_type_declaration: 'annotation',
 };
 
+const methods = new Set([
+  'method_declaration',
+  'constructor_declaration',
+  'compact_constructor_declaration',
+  'annotation_type_element_declaration',
+]);
+
 /** The types of a Java file and their methods, constants and nested types. */
 export function javaDeclarations(root: Node, text: string): Declaration[] {
   const found: Declaration[] = [];
-  for (const node of childrenOf(root)) readType(node, '', true, text, found);
+  for (const node of childrenOf(root)) readType(node, '', has(node, 'public'), text, found);
   return found;
 }
 
-function readType(node: Node, owner: string, ownerKnown: boolean, text: string, found: Declaration[]): void {
+function readType(node: Node, owner: string, exported: boolean, text: string, found: Declaration[]): void {
   const kind = kinds[node.type];
   const name = node.childForFieldName('name');
   if (kind === undefined || name === null) return;
   const fullName = owner === '' ? name.text : `${owner}.${name.text}`;
-  const known = ownerKnown && isPublic(node);
-  found.push(declarationAt(kind, fullName, name, headOf(node, text), known));
-  const body = node.childForFieldName('body');
+  found.push(declarationAt(kind, fullName, name, headOf(node, text), exported));
+  const isOpen = kind === 'interface' || kind === 'annotation';
   // The members of an enum stand one level deeper.
-  const members = childrenOf(body).flatMap((m) => (m.type === 'enum_body_declarations' ? childrenOf(m) : [m]));
+  const members = childrenOf(node.childForFieldName('body')).flatMap((member) =>
+    member.type === 'enum_body_declarations' ? childrenOf(member) : [member],
+  );
   for (const member of members) {
-    const memberKnown = known && (kind === 'interface' || isPublic(member));
+    const isKnown = exported && (isOpen ? !has(member, 'private') : has(member, 'public'));
     const memberName = member.childForFieldName('name');
-    if (member.type === 'method_declaration' || member.type === 'constructor_declaration') {
-      if (memberName === null) continue;
-      const head = headOf(member, text);
-      found.push(declarationAt('method', `${fullName}.${memberName.text}`, memberName, head, memberKnown));
-    } else if (member.type === 'field_declaration' && /\bfinal\b/.test(modifiersOf(member))) {
-      const constant = member.childForFieldName('declarator')?.childForFieldName('name');
-      if (constant == null) continue;
-      found.push(declarationAt('constant', `${fullName}.${constant.text}`, constant, member.text, memberKnown));
+    if (methods.has(member.type) && memberName !== null) {
+      found.push(declarationAt('method', `${fullName}.${memberName.text}`, memberName, headOf(member, text), isKnown));
+    } else if (
+      member.type === 'constant_declaration' ||
+      (member.type === 'field_declaration' && has(member, 'final'))
+    ) {
+      readConstants(member, fullName, isKnown, found);
     } else {
-      readType(member, fullName, known, text, found);
+      readType(member, fullName, isKnown, text, found);
     }
   }
 }
 
-function modifiersOf(node: Node): string {
-  return childrenOf(node).find((child) => child.type === 'modifiers')?.text ?? '';
+/** Each name of `int A = 1, B = 2`. */
+function readConstants(member: Node, owner: string, exported: boolean, found: Declaration[]): void {
+  for (const declarator of member.childrenForFieldName('declarator')) {
+    const name = declarator.childForFieldName('name');
+    if (name !== null) found.push(declarationAt('constant', `${owner}.${name.text}`, name, member.text, exported));
+  }
 }
 
-function isPublic(node: Node): boolean {
-  return /\bpublic\b/.test(modifiersOf(node));
+/** Whether a declaration has this modifier; what its annotations say is not one. */
+function has(node: Node, modifier: string): boolean {
+  const modifiers = childrenOf(node).find((child) => child.type === 'modifiers');
+  return modifiers?.children.some((child) => child.type === modifier) ?? false;
 }

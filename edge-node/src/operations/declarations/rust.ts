@@ -1,10 +1,12 @@
-// Declarations of Rust. Exported is what is `pub` without a restriction; the methods of a public trait are public.
+// Declarations of Rust. Exported is what is `pub` without a restriction, in modules that are; the methods of a public trait are
+// public. What stands in an inline module is `module.name`.
 
 import type { Node } from 'web-tree-sitter';
 import { childrenOf, type Declaration, declarationAt, headOf } from './declaration.ts';
 
 const kinds: Readonly<Record<string, string>> = {
   function_item: 'function',
+  function_signature_item: 'function',
   struct_item: 'struct',
   enum_item: 'enum',
   union_item: 'union',
@@ -16,31 +18,48 @@ const kinds: Readonly<Record<string, string>> = {
   macro_definition: 'macro',
 };
 
-/** The items of a Rust file, with the functions of its `impl` blocks and traits. */
+const memberKinds: Readonly<Record<string, string>> = {
+  function_item: 'method',
+  function_signature_item: 'method',
+  const_item: 'constant',
+};
+
+/** The items of a Rust file, with the functions and constants of its `impl` blocks and traits. */
 export function rustDeclarations(root: Node, text: string): Declaration[] {
   const found: Declaration[] = [];
-  for (const node of childrenOf(root)) {
+  readItems(root, '', true, text, found);
+  return found;
+}
+
+function readItems(body: Node, prefix: string, isKnown: boolean, text: string, found: Declaration[]): void {
+  for (const node of childrenOf(body)) {
     const kind = kinds[node.type];
     const name = node.childForFieldName('name');
     if (kind !== undefined && name !== null) {
-      const exported = isPublic(node) || (kind === 'macro' && node.previousNamedSibling?.text === '#[macro_export]');
-      found.push(declarationAt(kind, name.text, name, signatureOf(node, name, kind, text), exported));
-      if (kind === 'trait') readFunctions(node, name.text, text, () => exported, found);
+      // A macro that is exported is so at the crate's root, wherever it stands.
+      const exported = kind === 'macro' ? isMacroExported(node) : isKnown && isPublic(node);
+      const fullName = prefix + plain(name.text);
+      found.push(declarationAt(kind, fullName, name, signatureOf(node, name, kind, text), exported));
+      if (kind === 'trait') readMembers(node, fullName, text, () => exported, found);
+      const inside = kind === 'module' ? node.childForFieldName('body') : null;
+      if (inside !== null) readItems(inside, `${fullName}.`, exported, text, found);
     } else if (node.type === 'impl_item') {
-      const type = node.childForFieldName('type')?.text.replace(/<.*$/s, '') ?? '';
+      const type = prefix + plain(node.childForFieldName('type')?.text.replace(/<.*$/s, '') ?? '');
       // What a trait's implementation makes known is known by the trait.
       const ofTrait = node.childForFieldName('trait') !== null;
-      readFunctions(node, type, text, (member) => !ofTrait && isPublic(member), found);
+      readMembers(node, type, text, (member) => isKnown && !ofTrait && isPublic(member), found);
+    } else if (node.type === 'foreign_mod_item') {
+      const inside = node.childForFieldName('body');
+      if (inside !== null) readItems(inside, prefix, isKnown, text, found);
     }
   }
-  return found;
 }
 
 function signatureOf(node: Node, name: Node, kind: string, text: string): string {
   return kind === 'macro' ? `macro_rules! ${name.text}` : headOf(node, text);
 }
 
-function readFunctions(
+function readMembers(
   node: Node,
   owner: string,
   text: string,
@@ -49,11 +68,26 @@ function readFunctions(
 ): void {
   for (const member of childrenOf(node.childForFieldName('body'))) {
     const name = member.childForFieldName('name');
-    if (name === null || (member.type !== 'function_item' && member.type !== 'function_signature_item')) continue;
-    found.push(declarationAt('method', `${owner}.${name.text}`, name, headOf(member, text), isExported(member)));
+    const kind = memberKinds[member.type];
+    if (name === null || kind === undefined) continue;
+    found.push(declarationAt(kind, `${owner}.${plain(name.text)}`, name, headOf(member, text), isExported(member)));
   }
+}
+
+/** A raw identifier is the name without its mark: `r#match` is called `match`. */
+function plain(name: string): string {
+  return name.replace(/^r#/, '');
 }
 
 function isPublic(node: Node): boolean {
   return childrenOf(node).some((child) => child.type === 'visibility_modifier' && child.text === 'pub');
+}
+
+/** Whether `#[macro_export]` is among the attributes before a macro. */
+function isMacroExported(node: Node): boolean {
+  for (let before = node.previousNamedSibling; before !== null; before = before.previousNamedSibling) {
+    if (before.type !== 'attribute_item' && !before.type.endsWith('comment')) return false;
+    if (/^#\[\s*macro_export\b/.test(before.text)) return true;
+  }
+  return false;
 }

@@ -24,6 +24,7 @@ export function typescriptDeclarations(root: Node, text: string): Declaration[] 
   for (const statement of childrenOf(root)) {
     if (statement.type === 'export_statement') readExport(statement, text, found, exportedLater);
     else if (statement.type === 'expression_statement') readExpression(statement, text, found, exportedLater);
+    else if (OPEN.has(statement.type)) readInside(statement, text, found, exportedLater);
     else readDeclaration(statement, text, false, found);
   }
   // `export { a as b }` and `module.exports = { a }` make a declaration of this file known, under a name of their own.
@@ -31,6 +32,20 @@ export function typescriptDeclarations(root: Node, text: string): Declaration[] 
     const base = declaration.name.split('.', 1)[0] ?? '';
     return declaration.exported || !exportedLater.has(base) ? declaration : { ...declaration, exported: true };
   });
+}
+
+/** Statements that open no scope for `var`, and in which a CommonJS module may export. */
+const OPEN = new Set(
+  `if_statement else_clause try_statement catch_clause finally_clause statement_block for_statement for_in_statement
+   while_statement do_statement switch_statement switch_body switch_case switch_default labeled_statement`.split(/\s+/),
+);
+
+function readInside(statement: Node, text: string, found: Declaration[], later: Map<string, string>): void {
+  for (const child of childrenOf(statement)) {
+    if (OPEN.has(child.type)) readInside(child, text, found, later);
+    else if (child.type === 'variable_declaration') readDeclaration(child, text, false, found);
+    else if (child.type === 'expression_statement') readExpression(child, text, found, later);
+  }
 }
 
 function readExport(statement: Node, text: string, found: Declaration[], later: Map<string, string>): void {
@@ -73,9 +88,9 @@ function namesOf(clause: Node): string[] {
   );
 }
 
-function readDeclaration(node: Node, text: string, exported: boolean, found: Declaration[]): void {
+function readDeclaration(node: Node, text: string, exported: boolean, found: Declaration[], isAmbient = false): void {
   if (node.type === 'ambient_declaration') {
-    for (const child of childrenOf(node)) readDeclaration(child, text, exported, found);
+    for (const child of childrenOf(node)) readDeclaration(child, text, exported, found, true);
     return;
   }
   if (node.type === 'lexical_declaration' || node.type === 'variable_declaration') {
@@ -91,6 +106,33 @@ function readDeclaration(node: Node, text: string, exported: boolean, found: Dec
     node.type === 'function_declaration' && found.at(-1)?.kind === 'function' && found.at(-1)?.name === name;
   if (!overloaded) found.push(declarationAt(kind, name, nameNode ?? node, headOf(node, text), exported));
   if (kind === 'class') readMethods(node, name, text, exported, found);
+  if (kind === 'namespace' || kind === 'module') readNamespace(node, name, text, { exported, isAmbient }, found);
+}
+
+/** What stands in a namespace, as `Namespace.name`. In one that is only declared, everything is exported. */
+function readNamespace(
+  node: Node,
+  name: string,
+  text: string,
+  { exported, isAmbient }: { readonly exported: boolean; readonly isAmbient: boolean },
+  found: Declaration[],
+): void {
+  // `declare module 'x'` speaks of another file; its names are that file's.
+  const isOtherFile = node.type === 'module' && node.childForFieldName('name')?.type === 'string';
+  const isKnown = exported || isOtherFile;
+  const inside: Declaration[] = [];
+  const later = new Map<string, string>();
+  for (const statement of childrenOf(node.childForFieldName('body'))) {
+    if (statement.type === 'expression_statement') readExpression(statement, text, inside, later);
+    else if (statement.type !== 'export_statement') readDeclaration(statement, text, isAmbient, inside, isAmbient);
+    else if (statement.childForFieldName('declaration') !== null) readExport(statement, text, inside, later);
+  }
+  for (const each of inside)
+    found.push({
+      ...each,
+      name: isOtherFile ? each.name : `${name}.${each.name}`,
+      exported: isKnown && each.exported,
+    });
 }
 
 function readVariable(statement: Node, declarator: Node, text: string, exported: boolean, found: Declaration[]): void {
@@ -99,8 +141,7 @@ function readVariable(statement: Node, declarator: Node, text: string, exported:
   const value = declarator.childForFieldName('value');
   const keyword = statement.child(0)?.text ?? 'const';
   if (target.type !== 'identifier') {
-    const names = target.descendantsOfType(['identifier', 'shorthand_property_identifier_pattern']);
-    for (const name of names) {
+    for (const name of namesBound(target)) {
       found.push(declarationAt(kindOfVariable(keyword), name.text, name, `${keyword} ${target.text}`, exported));
     }
     return;
@@ -112,6 +153,31 @@ function readVariable(statement: Node, declarator: Node, text: string, exported:
   const head = `${keyword} ${text.slice(declarator.startIndex, end ?? declarator.endIndex)}`;
   found.push(declarationAt(isFunction ? 'function' : kindOfVariable(keyword), target.text, target, head, exported));
   if (value?.type === 'class') readMethods(value, target.text, text, exported, found);
+}
+
+/** The names that a pattern binds; its keys and defaults bind none. */
+function namesBound(pattern: Node): Node[] {
+  switch (pattern.type) {
+    case 'identifier':
+    case 'shorthand_property_identifier_pattern':
+      return [pattern];
+    case 'pair_pattern':
+      return namesBoundBy(pattern, 'value');
+    case 'assignment_pattern':
+    case 'object_assignment_pattern':
+      return namesBoundBy(pattern, 'left');
+    case 'object_pattern':
+    case 'array_pattern':
+    case 'rest_pattern':
+      return childrenOf(pattern).flatMap(namesBound);
+    default:
+      return [];
+  }
+}
+
+function namesBoundBy(pattern: Node, field: string): Node[] {
+  const part = pattern.childForFieldName(field);
+  return part === null ? [] : namesBound(part);
 }
 
 function kindOfVariable(keyword: string): string {
@@ -137,31 +203,74 @@ function readMethods(node: Node, className: string, text: string, exported: bool
   }
 }
 
-/** Namespaces, and CommonJS: `module.exports = …`, `exports.name = …`. */
+/** Namespaces, and CommonJS: `module.exports = …`, `exports.name = …`, `exports['name'] = …`, and several in a row. */
 function readExpression(statement: Node, text: string, found: Declaration[], later: Map<string, string>): void {
   const expression = statement.namedChild(0);
   if (expression?.type === 'internal_module') readDeclaration(expression, text, false, found);
-  if (expression?.type !== 'assignment_expression') return;
-  const left = expression.childForFieldName('left');
-  const right = expression.childForFieldName('right');
-  if (left?.type !== 'member_expression' || right === null) return;
-  const target = left.text;
-  const named = /^(?:module\.)?exports\.([\w$]+)$/.exec(target)?.[1];
-  if (named !== undefined) {
-    if (right.type === 'identifier') later.set(right.text, named);
-    const head = text.slice(statement.startIndex, right.childForFieldName('body')?.startIndex ?? left.endIndex);
-    found.push(declarationAt('export', named, left.childForFieldName('property') ?? left, head, true));
-  } else if (target === 'module.exports') {
-    if (right.type === 'identifier') later.set(right.text, 'default');
-    else if (right.type === 'object') for (const name of shorthandNames(right)) later.set(name, name);
-    else found.push(declarationAt('default', 'default', statement, target, true));
+  const targets: Node[] = [];
+  let value: Node | null = expression;
+  while (value?.type === 'assignment_expression') {
+    const left = value.childForFieldName('left');
+    if (left !== null) targets.push(left);
+    value = value.childForFieldName('right');
+  }
+  if (value === null) return;
+  for (const target of targets) {
+    const named = exportNamed(target);
+    if (named !== null) {
+      if (value.type === 'identifier') later.set(value.text, named.text);
+      const from = target.startIndex === expression?.startIndex ? statement.startIndex : target.startIndex;
+      const isLast = target === targets.at(-1);
+      const head = text.slice(from, (isLast ? value.childForFieldName('body')?.startIndex : null) ?? target.endIndex);
+      found.push(declarationAt('export', named.text, named, head, true));
+    } else if (isExports(target)) {
+      // `exports = module.exports = …`: said once.
+      if (found.some(({ kind, line }) => kind === 'default' && line === statement.startPosition.row + 1)) continue;
+      readExports(value, statement, text, found, later);
+    }
   }
 }
 
-function shorthandNames(object: Node): string[] {
-  return childrenOf(object).flatMap((child) => {
-    if (child.type === 'shorthand_property_identifier') return [child.text];
-    const value = child.childForFieldName('value');
-    return child.type === 'pair' && value?.type === 'identifier' ? [value.text] : [];
-  });
+function readExports(
+  value: Node,
+  statement: Node,
+  text: string,
+  found: Declaration[],
+  later: Map<string, string>,
+): void {
+  if (value.type === 'identifier') later.set(value.text, 'default');
+  else if (value.type === 'object') readExportedObject(value, text, found, later);
+  else if (statement.text.startsWith('module.exports'))
+    found.push(declarationAt('default', 'default', statement, 'module.exports', true));
+}
+
+/** `module.exports = { a, b: c, d() {}, e: 1 }`: what has a declaration of its own is known, the rest is declared here. */
+function readExportedObject(object: Node, text: string, found: Declaration[], later: Map<string, string>): void {
+  for (const member of childrenOf(object)) {
+    const value = member.childForFieldName('value');
+    const key = member.childForFieldName('key') ?? member.childForFieldName('name');
+    if (member.type === 'shorthand_property_identifier') later.set(member.text, member.text);
+    else if (member.type === 'pair' && value?.type === 'identifier') later.set(value.text, value.text);
+    else if (key !== null && key.type !== 'computed_property_name') {
+      const name = key.type === 'string' ? (key.namedChild(0) ?? key) : key;
+      const end = member.childForFieldName('body')?.startIndex ?? value?.childForFieldName('body')?.startIndex;
+      found.push(declarationAt('export', name.text, name, text.slice(member.startIndex, end ?? key.endIndex), true));
+    }
+  }
+}
+
+function isExports(target: Node): boolean {
+  return target.text === 'module.exports' || target.text === 'exports';
+}
+
+/** The name in `exports.name`, `module.exports.name` or `exports['name']`. */
+function exportNamed(target: Node): Node | null {
+  const object = target.childForFieldName('object');
+  if (object === null || !isExports(object)) return null;
+  if (target.type === 'member_expression') {
+    // `module.exports` itself.
+    return target.text === 'module.exports' ? null : target.childForFieldName('property');
+  }
+  const index = target.type === 'subscript_expression' ? target.childForFieldName('index') : null;
+  return index?.type === 'string' ? index.namedChild(0) : null;
 }

@@ -168,7 +168,7 @@ function renderRead(read: z.infer<typeof readSchema>): string {
 
 /** What was left out, when it matters to a reader: folders of dependencies and files that are no source do not. */
 function leftOut(skipped: Skipped): string {
-  const { folders: _folders, links: _links, notSource: _notSource, ...rest } = skipped;
+  const { folders: _folders, folderNames, links: _links, notSource: _notSource, ...rest } = skipped;
   const reasons: Readonly<Record<keyof typeof rest, string>> = {
     tooLarge: 'too large',
     refused: 'not granted',
@@ -180,7 +180,9 @@ function leftOut(skipped: Skipped): string {
   const told = (Object.keys(reasons) as (keyof typeof reasons)[]) // The keys of a literal are its own.
     .filter((reason) => rest[reason] > 0)
     .map((reason) => `${rest[reason]} ${reasons[reason]}`);
-  return told.length === 0 ? '' : `Left out: ${told.join(', ')}.`;
+  const named = folderNames?.map((name) => `the folder ${code(name)}`) ?? [];
+  const all = [...named, ...told];
+  return all.length === 0 ? '' : `Left out: ${all.join(', ')}.`;
 }
 
 function paragraphs(parts: readonly string[]): string {

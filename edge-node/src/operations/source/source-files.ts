@@ -1,13 +1,22 @@
 // Finds the source files below a granted folder and reads them one at a time. It follows no links and says what it left
 // out; it knows nothing of syntax.
 
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { type FileHandle, open, opendir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { entriesMax, filesMax, folderDepthMax, sourceFileBytesMax, sourceMsMax } from '../limits.ts';
+import {
+  entriesMax,
+  filesMax,
+  folderDepthMax,
+  folderNameCharsMax,
+  folderNamesMax,
+  sourceFileBytesMax,
+  sourceMsMax,
+} from '../limits.ts';
 import { type OperationContext, OperationFailure } from '../operation.ts';
 import { type Language, languageOf } from './languages.ts';
+import { isMade } from './made-folders.ts';
 
 const count = z.int().nonnegative();
 
@@ -15,6 +24,10 @@ const count = z.int().nonnegative();
 export const skippedSchema = z
   .strictObject({
     folders: count.describe('dependency, build and hidden folders, and folders deeper than the limit'),
+    folderNames: z
+      .array(z.string())
+      .optional()
+      .describe('those of them that somebody may have written, at most 20; always there since version 1.1.0'),
     links: count.describe('symbolic links, which are not followed'),
     notSource: count.describe('files of no known language, minified files and lock files'),
     tooLarge: count.describe('files over 1 MiB'),
@@ -38,15 +51,8 @@ export interface SourceFile {
 /** The files below a folder in a fixed order, and what was left out. `skipped` is counted on while files are read. */
 export interface SourceTree {
   readonly files: readonly SourceFile[];
-  readonly skipped: Skipped;
+  readonly skipped: Skipped & { folderNames: string[] };
 }
-
-/** Folders that hold what is made or fetched, not what is written. Hidden folders are left out by their dot. */
-const ignoredFolders = new Set(
-  'node_modules bower_components jspm_packages vendor dist build out output target coverage venv env __pycache__ site-packages DerivedData Pods obj'.split(
-    ' ',
-  ),
-);
 
 /**
  * The source files of a granted folder, or the one file when `path` is a file. Folders are read breadth first and in
@@ -54,8 +60,9 @@ const ignoredFolders = new Set(
  */
 export async function findSourceFiles(path: string, context: OperationContext): Promise<SourceTree> {
   const root = context.permissions.readable(path);
-  const skipped: Skipped = {
+  const skipped: SourceTree['skipped'] = {
     folders: 0,
+    folderNames: [],
     links: 0,
     notSource: 0,
     tooLarge: 0,
@@ -73,13 +80,15 @@ export async function findSourceFiles(path: string, context: OperationContext): 
     context.signal.throwIfAborted();
     const entries = await entriesOf(join(root, folder.path), entriesLeft, skipped, context);
     entriesLeft -= entries.length;
+    const beside = new Set(entries.flatMap(({ name, kind }) => (kind === 'file' ? [name] : [])));
     for (const entry of entries) {
       const entryPath = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
       if (entry.kind === 'link') skipped.links += 1;
       else if (entry.kind === 'folder') {
-        const ignored = entry.name.startsWith('.') || ignoredFolders.has(entry.name) || folder.depth >= folderDepthMax;
-        if (ignored) skipped.folders += 1;
-        else folders.push({ path: entryPath, depth: folder.depth + 1 });
+        const inside = { has: (file: string) => existsSync(join(root, entryPath, file)) };
+        const made = isMade(entry.name, beside, inside);
+        if (made === 'no' && folder.depth < folderDepthMax) folders.push({ path: entryPath, depth: folder.depth + 1 });
+        else leaveOut(entryPath, made !== 'fetched', skipped);
       } else {
         const language = languageOf(entry.name);
         if (language === null) skipped.notSource += 1;
@@ -90,6 +99,13 @@ export async function findSourceFiles(path: string, context: OperationContext): 
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, skipped };
+}
+
+/** Counts a folder that is left out, and names it where somebody may miss it. */
+function leaveOut(path: string, isNamed: boolean, skipped: SourceTree['skipped']): void {
+  skipped.folders += 1;
+  if (isNamed && skipped.folderNames.length < folderNamesMax && path.length <= folderNameCharsMax)
+    skipped.folderNames.push(path);
 }
 
 function oneFile(absolutePath: string): SourceFile[] {

@@ -1,6 +1,7 @@
 // Counts how often the top-level symbols of a folder are used in it. As in find-symbol.ts, what a name means is asked when
 // all files are known; only counts are kept, not places.
 
+import { plainName } from '../declarations/declaration.ts';
 import type { FileSymbols } from './file-symbols.ts';
 import { moduleIndex, type Target } from './module-index.ts';
 import type { ForeignName, ModuleLinks } from './module-links.ts';
@@ -43,8 +44,8 @@ export function referenceCount(paths: readonly string[]): ReferenceCount {
   return {
     add(path, { declarations, occurrences, links }) {
       const top = declarations
-        .filter(({ name, kind }) => !name.includes('.') && name !== 'default' && kind !== 'export')
-        .map(({ name, kind, line }) => ({ path, name, kind, line }));
+        .filter(({ name, kind }) => isRanked(name, kind, links === null))
+        .map(({ name, kind, line }) => ({ path, name: plainName(name), kind, line }));
       if (links === null) {
         declaredByName.push(...top);
         addCounts(
@@ -85,6 +86,12 @@ export function referenceCount(paths: readonly string[]): ReferenceCount {
         .slice(0, most);
     },
   };
+}
+
+/** Methods are used by members of things whose type is unknown. Where imports are not followed, nested names count by name. */
+function isRanked(name: string, kind: string, byName: boolean): boolean {
+  if (name === 'default' || kind === 'export' || kind === 'method') return false;
+  return byName || !name.includes('.');
 }
 
 function isUse(occurrence: Occurrence): boolean {

@@ -22,11 +22,17 @@ export function fileSymbols(tree: Tree, text: string, grammar: Grammar): FileSym
   const links = followed ? moduleLinksOf(tree.rootNode) : null;
   // What `require` binds is declared elsewhere, like what is imported.
   const isOwn = ({ kind, name }: Declaration) => kind !== 're-export' && links?.imports.has(name) !== true;
+  const occurrences = occurrencesIn(tree, text, scopeRules[grammar]);
   return {
     declarations: declarationReaders[grammar](tree.rootNode, text).filter(isOwn),
-    occurrences: occurrencesIn(tree, text, scopeRules[grammar]),
+    occurrences: grammar === 'rust' ? occurrences.map(withoutRawMark) : occurrences,
     links,
   };
+}
+
+/** Rust's `r#match` is the name `match`, and called so where it is declared. */
+function withoutRawMark(occurrence: Occurrence): Occurrence {
+  return occurrence.name.startsWith('r#') ? { ...occurrence, name: occurrence.name.slice(2) } : occurrence;
 }
 
 /** Lines and columns, from 1, of places in a text. */

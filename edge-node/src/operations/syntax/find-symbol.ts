@@ -1,6 +1,7 @@
 // Finds where one symbol is declared and used. Files are added one by one and only what may matter is kept; what a name
 // means is asked at the end, when all files are known.
 
+import { plainName } from '../declarations/declaration.ts';
 import { type FileSymbols, positionsIn } from './file-symbols.ts';
 import { type ModuleIndex, moduleIndex, type Target } from './module-index.ts';
 import type { ForeignName, ModuleLinks } from './module-links.ts';
@@ -53,7 +54,7 @@ export function symbolSearch(symbol: string, paths: readonly string[]): SymbolSe
   const definitions: FoundDefinition[] = [];
   const uses: { place: Place; meaning: Meaning }[] = [];
   const dotted = symbol.includes('.');
-  const name = symbol.slice(symbol.lastIndexOf('.') + 1);
+  const name = plainName(symbol);
   return {
     add(path, text, symbols) {
       const positionOf = positionsIn(text);
@@ -64,7 +65,7 @@ export function symbolSearch(symbol: string, paths: readonly string[]): SymbolSe
       if (symbols.links !== null) index.add(path, symbols.links, namesDeclared(symbols));
       const declared = new Set<string>();
       for (const declaration of symbols.declarations) {
-        if (declaration.name !== symbol && (dotted || lastPart(declaration.name) !== name)) continue;
+        if (declaration.name !== symbol && (dotted || plainName(declaration.name) !== name)) continue;
         const { line, column, kind, signature } = declaration;
         declared.add(`${line}:${column}`);
         definitions.push({ file: path, line, column, text: signature, kind, name: declaration.name });
@@ -90,10 +91,6 @@ export function symbolSearch(symbol: string, paths: readonly string[]): SymbolSe
       return { definitions: inOrder(definitions), references: inOrder(references) };
     },
   };
-}
-
-function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1);
 }
 
 function namesDeclared(symbols: FileSymbols): Set<string> {
