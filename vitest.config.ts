@@ -16,6 +16,9 @@ export default defineConfig({
     passWithNoTests: true,
     // More would only take turns on the two cores of a small machine, and workerd needs one of them.
     maxWorkers: 2,
+    // A busy machine is slow, and no test of ours is meant to find that out.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     projects: [
       { test: { name: 'node', include: ['test/**/*.test.ts'], exclude: [...exclude, ...ELSEWHERE] } },
       {
@@ -59,7 +62,6 @@ export default defineConfig({
           exclude,
           globalSetup: './local/conformance-setup.ts',
           fileParallelism: false,
-          testTimeout: 30_000,
         },
       },
       {

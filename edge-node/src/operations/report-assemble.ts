@@ -6,6 +6,7 @@ import { outputBytesMax } from './limits.ts';
 import { defineOperation } from './operation.ts';
 import { plain } from './report/markdown.ts';
 import { renderBody } from './report/render-results.ts';
+import { closed } from './report/section.ts';
 
 const sectionSchema = z.strictObject({
   heading: z.string().min(1).max(300),
@@ -24,7 +25,7 @@ type Report = z.infer<typeof reportSchema>;
 /** `report.assemble`: a title, sections, and under each what it holds in a readable form. */
 export const reportAssemble = defineOperation({
   name: 'report.assemble',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Joins texts and the results of other operations into one Markdown report.',
   input: z.strictObject({
     title: z.string().min(1).max(300),
@@ -62,19 +63,15 @@ function headingsBytes(sections: readonly { readonly heading: string }[]): numbe
   return sections.reduce((sum, { heading }) => sum + jsonBytes(plain(heading)) + jsonBytes(heading) + 20, 0);
 }
 
-/** Text cut at a line so that its JSON fits, an open fence closed. */
+/** Text cut at a line so that its JSON fits; what the cut leaves open is closed. */
 function cutTo(text: string, bytesMax: number): { text: string; cut: boolean } {
   if (jsonBytes(text) <= bytesMax) return { text, cut: false };
   const lines: string[] = [];
-  let left = bytesMax - 80; // For the last line, and a fence.
-  let fence: string | null = null;
+  let left = bytesMax - 80; // For the last line, and what closes a fence.
   for (const line of text.split('\n')) {
     left -= jsonBytes(line);
     if (left < 0) break;
-    const mark = /^`{3,}/.exec(line)?.[0];
-    if (mark !== undefined) fence = fence === null ? mark : line.startsWith(fence) ? null : fence;
     lines.push(line);
   }
-  if (fence !== null) lines.push(fence);
-  return { text: [...lines, '', '*Cut here for length.*'].join('\n'), cut: true };
+  return { text: `${closed(lines.join('\n'))}\n\n*Cut here for length.*`, cut: true };
 }

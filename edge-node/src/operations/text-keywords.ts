@@ -20,7 +20,7 @@ type Keywords = z.infer<typeof keywordsSchema>;
 /** `text.keywords`: key phrases of a text or a granted file. */
 export const textKeywords = defineOperation({
   name: 'text.keywords',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Finds the key phrases of a text or Markdown file, in any script, without a model.',
   input: withOneText(
     z.strictObject({ ...textFields, limit: z.int().min(1).max(100).optional().describe('how many; 10 unless said') }),

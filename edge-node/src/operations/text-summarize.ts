@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { rankedSentencesMax, sentenceLengthMax } from './limits.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { type Prose, proseOf, textFields, withOneText } from './text/paragraphs.ts';
 import { sentencesOf } from './text/sentences.ts';
 import { type RankedInput, type Ranking, rankSentences, similarity } from './text/text-rank.ts';
@@ -36,7 +36,7 @@ interface Sentence extends RankedInput {
 /** `text.summarize`: the most telling sentences of a text or a granted file. */
 export const textSummarize = defineOperation({
   name: 'text.summarize',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Picks the sentences that best stand for a text or Markdown file, without a model and without rewriting.',
   input: withOneText(
     z.strictObject({ ...textFields, sentences: z.int().min(1).max(20).optional().describe('how many; 5 unless said') }),
@@ -49,6 +49,7 @@ export const textSummarize = defineOperation({
     context.signal.throwIfAborted();
     context.progress(0.3, 'read');
     const all = weightedSentences(prose);
+    if (all.length === 0) throw new OperationFailure('text_without_sentences', 'the text holds no sentence to pick');
     const candidates = all.slice(0, rankedSentencesMax);
     // Lets an abort through before the one step that takes time.
     await setImmediate();
@@ -76,8 +77,7 @@ function weightedSentences(prose: Prose): Sentence[] {
   for (const paragraph of prose.paragraphs) {
     const opensSection = paragraph.heading !== heading;
     heading = paragraph.heading;
-    for (const [index, text] of sentencesOf(paragraph.text).entries()) {
-      if (text.length > sentenceLengthMax) continue;
+    for (const [index, text] of sentencesOf(paragraph.text, sentenceLengthMax).entries()) {
       const early = 3 / (1 + sentences.length / 2);
       const opening = index === 0 ? (opensSection ? 0.6 : 0.3) : 0;
       const place = paragraph.kind === 'item' ? 0.25 : 1;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import MarkdownIt from 'markdown-it';
 import { describe, expect, test } from 'vitest';
 import { codeLocate } from '../../../edge-node/src/operations/code-locate.ts';
 import { codeOutline } from '../../../edge-node/src/operations/code-outline.ts';
@@ -122,6 +123,42 @@ describe('report.assemble', () => {
     expect(report.markdown).toContain('## Short\n\nWhole.\n');
     expect(report.markdown).toContain('```\n\n*Cut here for length.*');
     expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThanOrEqual(outputBytesMax);
+  });
+
+  test('texts that begin like a block stand as they are, and what a section leaves open ends with it', async () => {
+    const sentences = [
+      '1986. What a season.',
+      '# 1 of the robots.',
+      '&copy; 2026.',
+      '- a',
+      '+ b',
+      '= c',
+      '> d',
+      '2) e',
+    ];
+    const summary = {
+      ...{ method: 'extractive', algorithm: 'textrank', summary: 'x', sentences },
+      ...{ sentencesInText: 3, sentencesRanked: 3, truncated: false },
+    };
+    const open = [
+      '```js\ncode',
+      '~~~~\ncode',
+      '<!-- comment',
+      '<pre>\ntext',
+      '- item\n\n      ```\n      in it',
+      'Head\n===',
+    ];
+    const sections = [{ heading: 'Sum', body: summary }, ...open.map((body, n) => ({ heading: `Open ${n}`, body }))];
+    const { markdown } = await reportAssemble.run({ title: 'T', sections }, aContext('/nonexistent'));
+    const tokens = new MarkdownIt({ html: true }).parse(markdown, {});
+    const headings = tokens.flatMap((token, n) =>
+      token.type === 'heading_open' ? [[token.tag, tokens[n + 1]?.content]] : [],
+    );
+    expect(headings).toEqual([['h1', 'T'], ...sections.map(({ heading }) => ['h2', heading]), ['h3', 'Head']]);
+    const shown = tokens
+      .filter(({ type }) => type === 'inline')
+      .map(({ children }) => children?.map(({ content }) => content).join(''));
+    for (const sentence of sentences) expect(shown).toContain(sentence);
   });
 
   test('any JSON makes a report within its size, and the same report again', async () => {

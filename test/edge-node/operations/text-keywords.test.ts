@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { keyOfWord } from '../../../edge-node/src/operations/text/words.ts';
 import { textKeywords } from '../../../edge-node/src/operations/text-keywords.ts';
 import { aContext, aFolder, anAbortedContext } from './a-folder.ts';
 
@@ -74,6 +75,28 @@ describe('text.keywords', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  test('names with numbers and signs are whole', async () => {
+    const text =
+      'COVID-19 spread quickly. Patients with COVID-19 were tested. SARS-CoV-2 causes COVID-19. The virus SARS-CoV-2 mutates. We write C++ and C#. C++ works. From 1990-1995 a well-known robot ran.';
+    const { keywords } = await textKeywords.run({ text, limit: 50 }, aContext('/nonexistent'));
+    const counts = new Map(keywords.map(({ phrase, count }) => [phrase, count]));
+    expect(counts.get('COVID-19')).toBe(3);
+    expect(counts.get('SARS-CoV-2')).toBe(2);
+    expect(keywords.some(({ phrase }) => phrase.includes('C++'))).toBe(true);
+    expect(keywords.some(({ phrase }) => phrase.includes('C#'))).toBe(true);
+    expect(keywords.some(({ phrase }) => phrase.includes('1990'))).toBe(false);
+  });
+
+  test('what nobody sees makes no other word, and neither does case', async () => {
+    const text =
+      'The co\u00adoperation went well. The cooperation was long. Our cooperation ends. İstanbul büyük. istanbul güzel. Die Straße. STRASSE.';
+    const { keywords } = await textKeywords.run({ text, limit: 50, format: 'plain' }, aContext('/nonexistent'));
+    const counted = (phrase: string) => keywords.filter((each) => each.phrase.toLowerCase() === phrase.toLowerCase());
+    expect(counted('cooperation')).toMatchObject([{ phrase: 'cooperation', count: 3 }]);
+    expect(keywords.filter(({ phrase }) => keyOfWord(phrase) === 'istanbul')).toMatchObject([{ count: 2 }]);
+    expect(keywords.find(({ phrase }) => keyOfWord(phrase) === 'strasse')?.count).toBe(2);
   });
 
   test('reads a granted file and no other', async () => {

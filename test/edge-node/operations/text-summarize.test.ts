@@ -144,13 +144,34 @@ describe('text.summarize', () => {
     ['marks', '*_`[<'.repeat(30_000)],
     ['long characters', '漢字'.repeat(70_000)],
     ['long sentences', `${'字词'.repeat(500)}。`.repeat(60)],
-    ['nothing but breaks', '\n'.repeat(150_000)],
   ])('%s ends soon and stays small', async (_, text) => {
     const startedAt = performance.now();
     const summary = await summarize({ text, sentences: 20 });
     expect(Buffer.byteLength(JSON.stringify(summary))).toBeLessThan(outputBytesMax);
     // Ten times what it takes here; a time that grows with the square of the text would be minutes.
     expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test('a text that holds no sentence fails and says so, soon', async () => {
+    for (const text of ['\n'.repeat(150_000), '```\ncode\n```', '![a](b)'])
+      await expect(summarize({ text, format: 'markdown' })).rejects.toMatchObject({ code: 'text_without_sentences' });
+  });
+
+  test('a text without full stops is taken by its lines, and one without lines in pieces', async () => {
+    const line = (n: number) => `the robot number ${n} moved from door ${n} to door ${n + 1} and waited there`;
+    const text = Array.from({ length: 40 }, (_, n) => line(n)).join('\n');
+    for (const format of ['plain', 'markdown'] as const) {
+      const { sentences, sentencesInText } = await summarize({ text, sentences: 20, format });
+      expect(sentencesInText).toBe(40);
+      expect(sentences.length).toBeGreaterThan(0);
+      for (const sentence of sentences) expect(text.split('\n')).toContain(sentence);
+    }
+    const endless = 'one word after another '.repeat(300).trim();
+    const pieces = await summarize({ text: endless, sentences: 20 });
+    expect(pieces.sentencesInText).toBeGreaterThan(4);
+    for (const sentence of pieces.sentences) expect(endless).toContain(sentence);
+    const pairs = (await summarize({ text: `${'😀'.repeat(5_000)}a`, sentences: 20 })).sentences.join('');
+    expect(pairs.isWellFormed()).toBe(true);
   });
 
   test.each([
@@ -196,6 +217,25 @@ describe('sentences', () => {
     ['これはペンです。それは本です。', ['これはペンです。', 'それは本です。']],
     ['Really? Yes! No.', ['Really?', 'Yes!', 'No.']],
     ['Das gilt z. B. hier. Und dort.', ['Das gilt z. B. hier.', 'Und dort.']],
+    [
+      'Er kam am 3. Juni in das Lager. Am 31. August holte sie 7000 Euro ab. Es ging um ca. 600 Euro im Jahr.',
+      ['Er kam am 3. Juni in das Lager.', 'Am 31. August holte sie 7000 Euro ab.', 'Es ging um ca. 600 Euro im Jahr.'],
+    ],
+    ['Er wohnt im 3. Stock. Sie war die 2. Siegerin.', ['Er wohnt im 3. Stock.', 'Sie war die 2. Siegerin.']],
+    ['It was built in 1986. What a year.', ['It was built in 1986.', 'What a year.']],
+    [
+      'Every robot waits in zone d. The door is open now. The answer was no. We stopped. Take plan B. The rest is gone.',
+      [
+        'Every robot waits in zone d.',
+        'The door is open now.',
+        'The answer was no.',
+        'We stopped.',
+        'Take plan B.',
+        'The rest is gone.',
+      ],
+    ],
+    ['See no. 5 and ch. 2. They matter.', ['See no. 5 and ch. 2.', 'They matter.']],
+    ['Bring pens, paper, etc. The rest is here.', ['Bring pens, paper, etc.', 'The rest is here.']],
   ])('%s', (text, sentences) => {
     expect(sentencesOf(text)).toEqual(sentences);
   });

@@ -1,11 +1,13 @@
 // Pieces of Markdown made from values that are not trusted to be Markdown: each is escaped for the place it stands in.
 
-/** Text on one line with the signs of Markdown taken literally. */
+/** Text on one line with the signs of Markdown taken literally, also those that mean something only where a line begins. */
 export function plain(text: string): string {
   return text
     .replace(/\s+/g, ' ')
     .trim()
-    .replace(/[\\`*_[\]<>|~]/g, '\\$&');
+    .replace(/[\\`*_[\]<>|~&]/g, '\\$&')
+    .replace(/^[#+=-]/, '\\$&')
+    .replace(/^(\d{1,9})([.)])(?=\s|$)/, '$1\\$2');
 }
 
 /** Text as inline code, whatever backquotes it holds. */

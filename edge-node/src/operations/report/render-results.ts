@@ -11,6 +11,7 @@ import { keywordsSchema } from '../text-keywords.ts';
 import { summarySchema } from '../text-summarize.ts';
 import { block, code, counted, list, plain, table } from './markdown.ts';
 import { type Json, renderJson } from './render-json.ts';
+import { belowHeading, closed } from './section.ts';
 
 /** Rows of one table: what comes after is counted, since no one reads further. */
 const rowsMax = 40;
@@ -36,23 +37,12 @@ const renderers: readonly Renderer[] = [
 
 /** Markdown for the body of a section: a known result in its own form, any other value as readable JSON. */
 export function renderBody(body: Json): string {
-  if (typeof body === 'string') return belowHeading(body.trim());
+  if (typeof body === 'string') return closed(belowHeading(body.trim()));
   for (const render of renderers) {
     const markdown = render(body);
     if (markdown !== null) return markdown;
   }
   return renderJson(body);
-}
-
-/** Markdown with its headings two levels lower, since it stands in a section; code is left as it is. */
-function belowHeading(markdown: string): string {
-  let fence: string | null = null;
-  const lines = markdown.split('\n').map((line) => {
-    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
-    if (mark !== undefined) fence = fence === null ? mark : mark.startsWith(fence) ? null : fence;
-    return fence === null ? line.replace(/^(#{1,4})(?=\s)/, '##$1') : line;
-  });
-  return lines.join('\n');
 }
 
 function renderOutline(outline: z.infer<typeof outlineSchema>): string {

@@ -1,147 +1,79 @@
-// Takes the prose out of Markdown: paragraphs, list items and quotations as plain text, and headings apart. Badges, images,
-// code, tables, HTML, front matter and link definitions are not prose. It is not a renderer; it reads CommonMark's blocks
-// line by line, which is enough to tell what people wrote as sentences.
+// Takes the prose out of Markdown: paragraphs, list items and quotations as plain text, and headings apart. Code, tables, HTML,
+// images, front matter and link definitions are not prose. What is what, markdown-it says, by CommonMark.
+
+import MarkdownIt, { type Token } from 'markdown-it';
 
 /** A run of prose and where it stands. */
 export interface Paragraph {
+  /** Its words with one space between them, or one line break where the writer had one. */
   readonly text: string;
   /** The heading above it, or null before the first. */
   readonly heading: string | null;
   readonly kind: 'paragraph' | 'item';
 }
 
-// Every repetition below has a bound or cannot overlap with what follows it: the text may be anyone's, and the time must
-// not grow with the square of its length.
-
-/** A longer line is data or text without breaks; it is taken as prose without a look at its form. */
-const lineLengthMax = 4_000;
-
-const fence = /^ {0,3}(?:`{3,}(?=[^`]*$)|~{3,})/;
-const listItem = /^\s*(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?/;
-const tableRule = /^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$/;
+// HTML is told apart, so that it can be left out; no address is made a link that the writer did not make one; a dash stays as it
+// was typed.
+const markdown = new MarkdownIt('default', { html: true, linkify: false, typographer: false });
+// A definition of a footnote looks like a link's definition only where it has no spaces.
+const footnote = /^\[\^[^\]\s]{1,100}\]:/;
+const footnoteMark = /\[\^[^\]\s]{1,100}\]/g;
+const taskMark = /^\[[ xX]\]\s+/;
+/** An emoji by name, as some sites show it: `:rocket:`. */
+const emojiName = /(?<=^|\s):[a-z][\w+-]{0,40}:(?=\s|$)/g;
+/** Elements that end a line where a reader sees them. */
+const breaking = /^<\/?(?:br|hr|p|div|li|tr|td|th|h[1-6])\b/i;
 
 /** The prose of a Markdown text, in order. */
-export function markdownProse(markdown: string): Paragraph[] {
+export function markdownProse(text: string): Paragraph[] {
   const found: Paragraph[] = [];
   let heading: string | null = null;
-  let lines: string[] = [];
-  let kind: Paragraph['kind'] = 'paragraph';
-  const close = () => {
-    const text = plainText(lines.join('\n'));
-    if (/\p{L}/u.test(text)) found.push({ text, heading, kind });
-    lines = [];
-    kind = 'paragraph';
-  };
-  for (const block of withoutBlocks(markdown)) {
-    if (block.length > lineLengthMax) {
-      lines.push(block.trim());
-      continue;
-    }
-    const line = block.replace(/^ {0,3}(?:> ?)+/, '');
-    const title = /^ {0,3}#{1,6}(?:\s+(.*?))?(?:\s+#+)?\s*$/.exec(line);
-    if (title !== null) {
-      close();
-      heading = plainText(title[1] ?? '');
-    } else if (/^ {0,3}(?:=+|-+)\s*$/.test(line) && lines.length > 0 && kind === 'paragraph') {
-      // The underline of a heading: what was gathered was its text.
-      heading = plainText(lines.join(' '));
-      lines = [];
-    } else if (line.trim() === '' || isNotProse(line)) {
-      close();
-    } else if (listItem.test(line)) {
-      close();
-      kind = 'item';
-      lines.push(line.replace(listItem, ''));
-    } else if (/^(?: {4}|\t)/.test(line) && lines.length === 0 && found.at(-1)?.kind !== 'item') {
-      close(); // Indented code; after a list item it is the item's next paragraph.
-    } else {
-      lines.push(line.trim());
-    }
+  let isHeading = false;
+  let inItem = 0;
+  let inTable = 0;
+  for (const token of markdown.parse(withoutFrontMatter(text), {})) {
+    if (token.type === 'heading_open') isHeading = true;
+    else if (token.type === 'heading_close') isHeading = false;
+    else if (token.type === 'list_item_open') inItem += 1;
+    else if (token.type === 'list_item_close') inItem -= 1;
+    else if (token.type === 'table_open') inTable += 1;
+    else if (token.type === 'table_close') inTable -= 1;
+    if (token.type !== 'inline' || inTable > 0) continue;
+    const plain = plainText(token);
+    if (isHeading) heading = plain.replaceAll('\n', ' ');
+    else if (/\p{L}/u.test(plain) && !footnote.test(token.content))
+      found.push({ text: plain, heading, kind: inItem > 0 ? 'item' : 'paragraph' });
   }
-  close();
   return found;
 }
 
-function isNotProse(line: string): boolean {
-  return (
-    /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/.test(line) || // a rule
-    /^ {0,3}\[[^\]]+\]:\s*\S/.test(line) || // a link definition or footnote
-    /^\s*\|.*\|\s*$/.test(line) || // a table's row
-    tableRule.test(line)
-  );
+/** YAML between `---` at the very beginning: many tools put it there, CommonMark does not know it. */
+function withoutFrontMatter(text: string): string {
+  const opening = /^\uFEFF?---[^\S\n]*\r?\n/.exec(text);
+  if (opening === null) return text;
+  const closing = /^---[^\S\n]*\r?$/m;
+  const rest = text.slice(opening[0].length);
+  const end = closing.exec(rest);
+  return end === null ? text : rest.slice(end.index + end[0].length);
 }
 
-/** The lines outside front matter, comments, fenced code and HTML blocks; each such block leaves one empty line. */
-function* withoutBlocks(markdown: string): Generator<string> {
-  const lines = markdown
-    .replace(/\r\n?/g, '\n')
-    .replace(/<!--[\s\S]*?(?:-->|$)/g, '')
-    .split('\n');
-  let index = 0;
-  if (lines[0] === '---') {
-    const end = lines.indexOf('---', 1);
-    if (end !== -1) index = end + 1;
+/** What a reader sees of a line of Markdown: links as their label, code as its content, no images and no tags. */
+function plainText(inline: Token): string {
+  let text = '';
+  for (const token of inline.children ?? []) {
+    if (token.type === 'softbreak' || token.type === 'hardbreak') text += '\n';
+    else if (token.type === 'html_inline') text += breaking.test(token.content) ? '\n' : '';
+    else if (token.type === 'code_inline') text += token.content;
+    else if (token.type === 'text') text += token.content.replace(footnoteMark, '').replace(emojiName, '');
+    else if (token.type === 'text_special') text += token.content;
   }
-  while (index < lines.length) {
-    const line = lines[index] ?? '';
-    index += 1;
-    if (line.length > lineLengthMax) {
-      yield line;
-      continue;
-    }
-    const opening = fence.exec(line.replace(/^\s*(?:>\s?|[-*+]\s+|\d+[.)]\s+)*/, ''))?.[0].trim();
-    if (opening !== undefined) {
-      const closes = new RegExp(`^[\\s>]*${opening[0] === '~' ? '~' : '`'}{${opening.length},}\\s*$`);
-      while (index < lines.length && !closes.test(lines[index] ?? '')) index += 1;
-      index += 1;
-      yield '';
-    } else if (
-      /^ {0,3}<\/?[a-z][\w-]*(?:[\s/>]|$)/i.test(line) &&
-      !/^ {0,3}<(?:a|b|i|em|strong|code|kbd|span|sub|sup)\b/i.test(line)
-    ) {
-      // An HTML block goes on to the next empty line.
-      while (index < lines.length && (lines[index] ?? '').trim() !== '') index += 1;
-      yield '';
-    } else {
-      yield line;
-    }
-  }
+  return tidied(text).replace(taskMark, '');
 }
 
-const codeSpan = /(?<!`)(`{1,8})(?!`)([\s\S]{0,400}?[^`])\1(?!`)/g;
-const emphasis = /(\*{1,3}|~~|(?<![\p{L}\p{N}_])_{1,3})(?=\S)([\s\S]{0,600}?\S)\1(?![\p{L}\p{N}])/gu;
-const target = String.raw`\([^()\n]{0,400}(?:\([^()\n]{0,100}\)[^()\n]{0,200})?\)|\[[^\]\n]{0,200}\]`;
-const badge = new RegExp(String.raw`\[!\[[^\]\n]{0,200}\](?:${target})\](?:${target})?`, 'g');
-const image = new RegExp(String.raw`!\[[^\]\n]{0,200}\](?:${target})?`, 'g');
-const link = new RegExp(String.raw`\[([^\]]{0,600})\](?:${target})`, 'g');
-
-/** Text without the marks of inline Markdown: links become their label, images nothing, code its content. */
-function plainText(text: string): string {
-  // Code is set aside first, since what looks like a mark or a tag in it is none. The two marks are private-use
-  // characters, which mean nothing in prose.
-  const codes: string[] = [];
-  const withoutCode = text.replace(/[\uE000\uE001]/g, '').replace(codeSpan, (_, __, code: string) => {
-    codes.push(code.trim());
-    return `\uE000${codes.length - 1}\uE001`;
-  });
-  const linked = withoutCode
-    .replace(badge, ' ')
-    .replace(image, ' ')
-    .replace(/\[\^[^\]\n]{1,100}\]/g, '')
-    .replace(link, '$1')
-    .replace(/<((?:https?|mailto):[^<>\s]{1,400})>/g, '$1')
-    .replace(/<\/?[a-z][^<>]{0,1000}>/gi, '')
-    .replace(/(?<=^|\s):[a-z][\w+-]{0,40}:(?=\s|$)/g, ''); // an emoji by name
-  return withoutEmphasis(linked)
-    .replace(/\\([!-/:-@[-`{-~])/g, '$1')
-    .replace(/\uE000(\d+)\uE001/g, (_, index: string) => codes[Number(index)] ?? '')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
-
-/** Takes off the marks of emphasis, one layer at a time; three layers are as many as people nest. */
-function withoutEmphasis(text: string): string {
-  let plain = text;
-  for (let layer = 0; layer < 3; layer += 1) plain = plain.replace(emphasis, '$2');
-  return plain;
+/** Text with one space, or one line break, where there are several. */
+export function tidied(text: string): string {
+  return text
+    .trim()
+    .replace(/[^\S\n]+/g, ' ')
+    .replace(/ ?\n[ \n]*/g, '\n');
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { pathLengthMax, textFileBytesMax, textLengthMax } from '../limits.ts';
 import { type OperationContext, OperationFailure } from '../operation.ts';
 import { openGranted, readRange } from '../source/source-files.ts';
-import { markdownProse, type Paragraph } from './markdown-prose.ts';
+import { markdownProse, type Paragraph, tidied } from './markdown-prose.ts';
 
 /** The input fields that say which text is meant. */
 export const textFields = {
@@ -61,12 +61,12 @@ function looksLikeMarkdown(text: string, path: string | undefined): boolean {
   return /^ {0,3}(?:#{1,6}\s|```|~~~|[-*+] \S.*\n {0,3}[-*+] )|\[[^\]\n]{1,200}\]\([^)\n]{1,400}\)/m.test(text);
 }
 
-/** Paragraphs of plain text: parted by empty lines, or line by line when there are none. */
+/** Paragraphs of plain text, parted by empty lines. */
 function plainParagraphs(text: string): Paragraph[] {
   const normalized = text.replace(/\r\n?/g, '\n');
   return normalized
     .split(/\n[^\S\n]*\n/)
-    .map((part) => part.replace(/\s+/g, ' ').trim())
+    .map(tidied)
     .filter((part) => part !== '')
     .map((part) => ({ text: part, heading: null, kind: 'paragraph' }));
 }

@@ -2,7 +2,7 @@
 // punctuation; a word scores by degree over frequency, a phrase by its words. Weighted here by how often the phrase is
 // said, and pieces of runs that are said again count too, since plain RAKE favours what is long and said once.
 
-import { type Word, wordsOf } from './words.ts';
+import { shown, type Word, wordsOf } from './words.ts';
 
 /** A key phrase as it first stands in the text. */
 export interface KeyPhrase {
@@ -31,7 +31,7 @@ export function keyPhrases(paragraphs: readonly string[], most: number): KeyPhra
       const key = keyOf(words);
       const count = counts.get(key) ?? 1;
       if (candidates.has(key) || !isCandidate(words, run, count, counts)) continue;
-      const phrase = run.text.slice(words[0]?.start, endOf(words));
+      const phrase = shown(run.text.slice(words[0]?.start, endOf(words)));
       // The root keeps a phrase of three from beating one word merely by being three.
       const score = (scores.sum(words) / Math.sqrt(words.length)) * Math.log2(1 + count);
       if (phrase.length <= phraseLengthMax)
@@ -55,7 +55,7 @@ function* allRuns(paragraphs: readonly string[]): Generator<Run> {
     // An address is no phrase; blanked at the same length, so that words keep their place.
     const prose = text.replace(/\b(?:https?|ftp):\/\/\S+/g, (address) => ' '.repeat(address.length));
     for (const word of wordsOf(prose)) {
-      const joined = end !== -1 && /^[ \u00a0'’-]?$/.test(prose.slice(end, word.start));
+      const joined = end !== -1 && /^[ \n\u00a0'’-]?$/.test(prose.slice(end, word.start));
       if (!word.meaningful || (!joined && run.length > 0)) {
         if (run.length > 0) yield { text, words: run };
         run = [];
