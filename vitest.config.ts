@@ -10,17 +10,17 @@ process.env.WRANGLER_LOG ??= 'error';
 const ELSEWHERE = ['test/workers/**', 'test/conformance/**', 'test/attack/**', 'test/console/**'];
 const exclude = [...configDefaults.exclude, '**/.starling/**'];
 
+/** A busy machine is slow, and no test of ours is meant to find that out. */
+const PATIENT = { testTimeout: 30_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     // A project whose tests are yet to be written is no failure; test/tidy says which rules lack one.
     passWithNoTests: true,
     // More would only take turns on the two cores of a small machine, and workerd needs one of them.
     maxWorkers: 2,
-    // A busy machine is slow, and no test of ours is meant to find that out.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     projects: [
-      { test: { name: 'node', include: ['test/**/*.test.ts'], exclude: [...exclude, ...ELSEWHERE] } },
+      { test: { ...PATIENT, name: 'node', include: ['test/**/*.test.ts'], exclude: [...exclude, ...ELSEWHERE] } },
       {
         // The Worker as wrangler.toml describes it.
         plugins: [
@@ -30,6 +30,7 @@ export default defineConfig({
           }),
         ],
         test: {
+          ...PATIENT,
           name: 'workers',
           include: ['test/workers/*.test.ts'],
           exclude: [...exclude, 'test/workers/squad*.test.ts'],
@@ -52,11 +53,12 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: 'squad', include: ['test/workers/squad*.test.ts'], exclude },
+        test: { ...PATIENT, name: 'squad', include: ['test/workers/squad*.test.ts'], exclude },
       },
       {
         // Black box, over HTTP and sockets; its tests share one server, so they take turns.
         test: {
+          ...PATIENT,
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
           exclude,
@@ -67,6 +69,7 @@ export default defineConfig({
       {
         // Black box too, and hostile. `npm run attack` runs them whole.
         test: {
+          ...PATIENT,
           name: 'attack',
           include: ['test/attack/**/*.test.ts'],
           exclude,
