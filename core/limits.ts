@@ -13,6 +13,8 @@ export const taskInputBytesMax = 192 * 1024;
 export const taskResultBytesMax = 224 * 1024;
 /** An error message that came from outside. */
 export const errorMessageCharsMax = 2_000;
+/** The event type that a sender of a webhook gives its delivery: the journal keeps it. */
+export const eventTypeCharsMax = 256;
 /** One WebSocket frame: the platform fails near 1 MB. */
 export const frameBytesMax = 900 * 1024;
 /** Facts in one batch from a device. */

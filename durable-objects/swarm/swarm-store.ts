@@ -6,7 +6,7 @@ import { actorName, type Moment } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
 import { type IdSource, idSource } from '../../core/ids.ts';
 import { chain, GENESIS, originName, type StoredEvent } from '../../core/journal/event.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide, refuseEntry } from '../../core/swarm/decide.ts';
@@ -366,7 +366,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
 
 /** What tells a command from another under the same id: a small one itself, a large one's hash. */
 function fingerprint(command: Execute['command']): string {
-  const text = canonical(command);
+  const text = canonicalStored(command);
   return text.length <= fingerprintCharsMax ? text : sha256(text);
 }
 /** Hashing costs more than storing so much. */

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import type { ObjectStore } from '../../core/archive/port.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { inLanes, lanesMax } from './lanes.ts';
 import { type ReadMessage, readMessage } from './message.ts';
 import { writeParquet } from './parquet.ts';
@@ -76,5 +76,5 @@ function folderOf({ tenant, swarm, receivedAt }: ReadMessage['envelope']): strin
 
 /** The same for the same device, time of receipt and records, in whatever order their members came. */
 function digestOf({ envelope, records }: ReadMessage): string {
-  return createHash('sha256').update(canonical({ envelope, records })).digest('hex').slice(0, digestChars);
+  return createHash('sha256').update(canonicalStored({ envelope, records })).digest('hex').slice(0, digestChars);
 }

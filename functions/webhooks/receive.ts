@@ -26,10 +26,12 @@ export interface Received {
   readonly replayed: boolean;
 }
 
-export type ReceiveRejection =
-  | Rejection
-  | DeliveryRejection
-  | { readonly code: 'body_too_large'; readonly bytesMax: number };
+export type ReceiveRejection = Rejection | DeliveryRejection | BodyUnread;
+
+/** Why there is no body to look at. */
+export interface BodyUnread {
+  readonly code: 'body_too_large' | 'body_incomplete' | 'unsupported_media_type';
+}
 
 /** The part of the swarm that a delivery needs. */
 export interface TriggerPort {
@@ -43,10 +45,8 @@ export interface ReceiveDeps {
   readonly sealKey: Uint8Array;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** The raw body, or its refusal when it is longer. */
-  readBody(
-    bytesMax: number,
-  ): Promise<Result<Uint8Array, { readonly code: 'body_too_large'; readonly bytesMax: number }>>;
+  /** The raw body, or why not. */
+  readBody(bytesMax: number): Promise<Result<Uint8Array, BodyUnread>>;
 }
 
 export interface DeliveryAt {
@@ -89,13 +89,16 @@ export async function receiveDelivery({ claims, headers, trace }: DeliveryAt, de
     now: deps.now(),
   });
   if (!verified.ok) return refused(verified.error);
-  const { deliveryId, eventType, payload } = verified.value;
+  const { deliveryId, eventType, payload, inexact } = verified.value;
   const { result, replayed } = await deps.swarm.execute({
     id: `hook:${trigger}:${deliveryId}`,
     remember: true,
     actor: { kind: 'trigger', id: trigger },
     trace,
-    command: { type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
+    command: {
+      ...{ type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
+      ...(inexact === null ? {} : { inexact }),
+    },
   });
   return { result: result.ok ? ok(startedBy(result.value.id)) : result, replayed };
 }

@@ -1,6 +1,7 @@
 // Refusals and faults as RFC 9457 problems. What a fault was stays with us; the client gets the request's id to ask with.
 
 import { Fault } from '../../../core/assert.ts';
+import { cutText } from '../../../core/cut-text.ts';
 import { type FieldError, meaningOf, type Refusal, retryAfterSeconds } from '../problems.ts';
 import type { Frame } from './frame.ts';
 
@@ -34,6 +35,8 @@ export function problemResponse(refusal: Refusal, frame: Frame, deps: Pick<Probl
   if (seconds !== null) headers.set('retry-after', String(seconds));
   // RFC 9110 11.6.1: a 401 says how to do better. Not where a person mistyped a password: browsers would ask for another.
   if (status === 401 && code !== 'invalid_credentials') headers.set('www-authenticate', 'Bearer realm="starling"');
+  // RFC 9110 15.5.16: a 415 for a packing says which ones would do.
+  if (typeof refusal.acceptEncoding === 'string') headers.set('accept-encoding', refusal.acceptEncoding);
   if (Array.isArray(refusal.allow)) headers.set('allow', refusal.allow.join(', '));
   return new Response(JSON.stringify(problem), { status, headers });
 }
@@ -68,7 +71,7 @@ function detailsOf(refusal: Refusal): Record<string, unknown> {
   for (const [name, value] of Object.entries(refusal)) {
     if (OWN.has(name) || value === undefined) continue;
     const isSmall = typeof value !== 'object' || value === null || JSON.stringify(value).length <= detailCharsMax;
-    if (isSmall) told[name] = typeof value === 'string' ? value.slice(0, detailCharsMax) : value;
+    if (isSmall) told[name] = typeof value === 'string' ? cutText(value, detailCharsMax) : value;
   }
   return told;
 }
