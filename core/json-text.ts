@@ -2,7 +2,7 @@
 // sent, so what it could not say again, in the same digits and the same characters, is refused here (I-JSON, RFC 7493).
 
 import { cutText } from './cut-text.ts';
-import { type Json, jsonDepthMax } from './json.ts';
+import { type Json, jsonDepthMax, wrappedDepthMax } from './json.ts';
 
 /** One thing that may not enter, and where it stands. */
 export interface Unfit {
@@ -44,6 +44,16 @@ export function eachUnfit(
   // Nearly every text passes here: as many members as were written, and no number that is long.
   const written = scan(text);
   if (written.members !== members || written.hasLongNumber) readWhole(text, search);
+}
+
+/** Whether an object in the text names a member twice (RFC 7493, 2.3). For what is read and not stored. */
+export function hasRepeatedMember(value: Json, text: string): boolean {
+  let found = false;
+  eachUnfit(value, text, { depthMax: wrappedDepthMax }, ({ what }) => {
+    found = what === 'member';
+    return found;
+  });
+  return found;
 }
 
 interface Search {

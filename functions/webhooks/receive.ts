@@ -1,9 +1,11 @@
 // Receives a webhook at a trigger's address: whose address it is, what its secret is, who signed the delivery, and then the
-// one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2].
+// one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2]; where
+// that id is not signed, what is signed counts once too.
 
 import { z } from 'zod';
 import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
+import { sha256 } from '../../core/hash.ts';
 import type { Json } from '../../core/json.ts';
 import { readToken, type TriggerClaims } from '../../core/keys/token.ts';
 import { bodyBytesMax } from '../../core/limits.ts';
@@ -89,10 +91,12 @@ export async function receiveDelivery({ claims, headers, trace }: DeliveryAt, de
     now: deps.now(),
   });
   if (!verified.ok) return refused(verified.error);
-  const { deliveryId, eventType, payload, inexact } = verified.value;
+  const { deliveryId, eventType, payload, inexact, isNamed, once } = verified.value;
   const { result, replayed } = await deps.swarm.execute({
     id: `hook:${trigger}:${deliveryId}`,
-    remember: true,
+    // A name that was made here of what was signed is forgotten with it.
+    remember: isNamed,
+    ...(once === null ? {} : { once: { ...once, digest: sha256(`${trigger} ${once.digest}`).slice(0, digestChars) } }),
     actor: { kind: 'trigger', id: trigger },
     trace,
     command: {
@@ -102,6 +106,9 @@ export async function receiveDelivery({ claims, headers, trace }: DeliveryAt, de
   });
   return { result: result.ok ? ok(startedBy(result.value.id)) : result, replayed };
 }
+
+/** 16 bytes in hexadecimal: enough for content that only the holder of the trigger's secret can make. */
+const digestChars = 32;
 
 function refused(rejection: ReceiveRejection): Received {
   return { result: err(rejection), replayed: false };

@@ -4,8 +4,9 @@
 import { createHash, createHmac, verify } from 'node:crypto';
 import { type Json, jsonDepthMax } from '../../core/json.ts';
 import { eachUnfit, pointerOf, type Unfit } from '../../core/json-text.ts';
-import { eventTypeCharsMax } from '../../core/limits.ts';
+import { eventTypeCharsMax, sameBodyMs } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import type { Once } from '../../core/swarm/service.ts';
 import type { GenericSignature, TriggerPreset } from '../../core/wire/triggers.ts';
 import { isSame } from '../secrets.ts';
 import { readBase64, readPublicKey, readSecret } from './signing-key.ts';
@@ -32,6 +33,13 @@ export interface VerifiedDelivery {
   readonly deliveryId: string;
   readonly eventType: string | null;
   readonly payload: Json;
+  /** True when the sender has named it; else `deliveryId` is a digest of what was signed. */
+  readonly isNamed: boolean;
+  /**
+   * What keeps it from counting again under another id, where the id is not signed: a digest of what is signed, hex, and for how
+   * long that is remembered (null: for ever).
+   */
+  readonly once: Once | null;
   /** Numbers of the payload that no double keeps, by their JSON Pointers, as they are written; null when there is none. */
   readonly inexact: Readonly<Record<string, string>> | null;
 }
@@ -80,7 +88,7 @@ function verifyStandard(delivery: DeliveryToVerify): Verified {
   if (!holds) return wrongSignature();
   const late = lateness(timestamp, delivery.now);
   if (late) return late;
-  return readJson(body, (payload) => ({ deliveryId: id, eventType: textMember(payload, 'type') }));
+  return readJson(body, SIGNED_ID, (payload) => ({ deliveryId: id, eventType: textMember(payload, 'type') }));
 }
 
 function signatureHolds(secret: string, content: Uint8Array, given: string): boolean {
@@ -96,7 +104,8 @@ function signatureHolds(secret: string, content: Uint8Array, given: string): boo
 
 /**
  * GitHub: `X-Hub-Signature-256` over the body, which is JSON or a form with the field `payload`. GitHub signs neither
- * time nor delivery id, so age cannot be checked; the id keeps a redelivery from counting twice.
+ * time nor delivery id, so age cannot be checked, and whoever has seen a delivery could send it again under another id: what
+ * was signed counts once, for ever.
  */
 function verifyGithub(delivery: DeliveryToVerify): Verified {
   const { headers, body, secret } = delivery;
@@ -107,7 +116,8 @@ function verifyGithub(delivery: DeliveryToVerify): Verified {
   const isForm = headers.get('content-type')?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true;
   const json = isForm ? formPayload(body) : body;
   if (!json) return refused('payload_invalid', 'Expected one form field, payload.');
-  return readJson(json, () => ({ deliveryId: id, eventType: headers.get('x-github-event') }));
+  const once = { digest: digestOf([body]), keepMs: null };
+  return readJson(json, { isNamed: true, once }, () => ({ deliveryId: id, eventType: headers.get('x-github-event') }));
 }
 
 /** The one field `payload` of a form, as bytes: a form is bytes, and UTF-8 is what they are read as afterwards (WHATWG URL, 5.1). */
@@ -137,7 +147,7 @@ function verifyStripe(delivery: DeliveryToVerify): Verified {
   if (!given.some((one) => hmacHolds('sha256', 'hex', secret, content, one, 'v1='))) return wrongSignature();
   const late = lateness(timestamp, delivery.now);
   if (late) return late;
-  return readJson(body, (payload) => ({
+  return readJson(body, SIGNED_ID, (payload) => ({
     deliveryId: textMember(payload, 'id') ?? '',
     eventType: textMember(payload, 'type'),
   }));
@@ -154,13 +164,23 @@ function verifyGeneric(delivery: DeliveryToVerify, generic: GenericSignature): V
   if (!hmacHolds(generic.algorithm, generic.encoding, secret, content, given, generic.prefix)) return wrongSignature();
   const late = timestamp === null ? null : lateness(timestamp, delivery.now);
   if (late) return late;
-  const id = generic.idHeader
-    ? (headers.get(generic.idHeader) ?? '')
-    : `sha256:${createHash('sha256').update(body).digest('hex')}`;
-  return readJson(body, (payload) => ({
-    deliveryId: id,
-    eventType: generic.eventHeader ? headers.get(generic.eventHeader) : textMember(payload, 'type'),
+  const { idHeader, eventHeader } = generic;
+  // An id in a header is not signed. With a signed time the same again is refused as too old before it is forgotten.
+  const digest = digestOf(content);
+  const known = { isNamed: idHeader !== undefined, once: { digest, keepMs: sameBodyMs } };
+  return readJson(body, known, (payload) => ({
+    deliveryId: idHeader === undefined ? `sha256:${digest}` : (headers.get(idHeader) ?? ''),
+    eventType: eventHeader ? headers.get(eventHeader) : textMember(payload, 'type'),
   }));
+}
+
+/** The id is part of what is signed: it alone says which delivery this is. */
+const SIGNED_ID = { isNamed: true, once: null } as const;
+
+function digestOf(content: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part);
+  return hash.digest('hex');
 }
 
 function hmacHolds(
@@ -192,6 +212,7 @@ function lateness(timestamp: string, now: number): ReturnType<typeof refused> | 
 
 function readJson(
   body: Uint8Array,
+  known: Pick<VerifiedDelivery, 'isNamed' | 'once'>,
   name: (payload: Json) => Pick<VerifiedDelivery, 'deliveryId' | 'eventType'>,
 ): Verified {
   let text: string;
@@ -214,7 +235,7 @@ function readJson(
   if (eventType !== null && (eventType.length > eventTypeCharsMax || !eventType.isWellFormed())) {
     return refused('payload_invalid', `An event type is well-formed text of at most ${eventTypeCharsMax} characters.`);
   }
-  return ok({ ...named, payload, inexact: looked.value });
+  return ok({ ...named, ...known, payload, inexact: looked.value });
 }
 
 /**

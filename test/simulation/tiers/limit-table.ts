@@ -18,6 +18,7 @@ const STORAGE = 'of the object’s size: a gigabyte of rows';
 export const NOT_REACHED = {
   bodyBytesMax: API,
   eventTypeCharsMax: API,
+  sameBodyMs: PACE,
   frameBytesMax: SQUAD,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
   retryMsMin: PACE,
