@@ -61,7 +61,7 @@ export async function reportFacts(
 }
 
 /** The fact; or what is wrong with it, if its place in the order can be read; or null. */
-function parseFact(candidate: unknown, unfit: Unfit | null, mayBeTooLarge: boolean): Fact | PoisonFact | null {
+export function parseFact(candidate: unknown, unfit: Unfit | null, mayBeTooLarge: boolean): Fact | PoisonFact | null {
   const seq = seqOf(candidate);
   if (seq === null) return null;
   // Before the schema: it descends into the value, and a value nested past all limits would exhaust the stack.

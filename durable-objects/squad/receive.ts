@@ -1,17 +1,15 @@
 // A message on a device's socket: sized, brought into the device's lane, parsed, paced, and handed to whoever it is for.
 // What is wrong with it closes the socket with a code that says so; nothing else changes.
 
-import { cutText } from '../../core/cut-text.ts';
-import { type Json, wrappedDepthMax } from '../../core/json.ts';
-import { eachUnfit, pointerOf, type Unfit } from '../../core/json-text.ts';
 import { frameBytesMax } from '../../core/limits.ts';
-import { type DeviceFrame, deviceFrame } from '../../core/wire/device.ts';
-import { type FactsDeps, reportFacts, type UnfitFacts } from './facts.ts';
+import type { DeviceFrame } from '../../core/wire/device.ts';
+import { type FactsDeps, reportFacts } from './facts.ts';
 import { continueHistory, type HistoryDeps } from './history.ts';
 import type { Lanes } from './lane.ts';
 import { type OrdersDeps, takeOrders } from './orders.ts';
 import { type ProveDeps, prove } from './prove.ts';
 import { type Bucket, take } from './rate.ts';
+import { readFrame } from './read-frame.ts';
 import { attachmentOf, type Socket } from './socket.ts';
 import { framesBurstMax, framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
 import { forwardTelemetry, type TelemetryDeps } from './telemetry.ts';
@@ -50,7 +48,7 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   // Read again: frames before this one may have changed it, or closed the socket.
   const held = attachmentOf(socket);
   if (held === null || held.phase === 'closed') return;
-  const frame = parseFrame(message);
+  const frame = readFrame(message);
   if (!frame.ok) return badFrame(socket, frame.detail, deps);
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);
@@ -69,39 +67,6 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
     case 'telemetry':
       return forwardTelemetry(frame.value, bytes, held, socket, deps);
   }
-}
-
-type ReadFrame =
-  | { readonly ok: true; readonly value: DeviceFrame; readonly unfit: UnfitFacts }
-  | { readonly ok: false; readonly detail: string };
-
-/** What a frame says. What may not enter the journal makes a frame a bad one; in a fact, it is that fact's alone. */
-function parseFrame(message: string): ReadFrame {
-  let json: Json;
-  try {
-    json = JSON.parse(message) as Json; // what JSON.parse gives is Json
-  } catch {
-    return { ok: false, detail: 'A frame is JSON.' };
-  }
-  const parsed = deviceFrame.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const detail = issue === undefined ? 'Not a frame.' : `${issue.path.map(String).join('.')}: ${issue.message}`;
-    return { ok: false, detail: cutText(detail.toWellFormed(), 300) };
-  }
-  // What telemetry measures goes to no journal: its numbers are as near as a double is.
-  const text = parsed.data.type === 'telemetry' ? null : message;
-  const unfit = new Map<number, Unfit>();
-  const bad: Unfit[] = [];
-  eachUnfit(json, text, { depthMax: wrappedDepthMax }, (one) => {
-    const [list, index] = one.path;
-    if (list !== 'facts' || typeof index !== 'number') return bad.push(one) > 0;
-    if (!unfit.has(index)) unfit.set(index, one);
-    return false;
-  });
-  const [one] = bad;
-  if (one === undefined) return { ok: true, value: parsed.data, unfit };
-  return { ok: false, detail: cutText(`${pointerOf(one.path)}: ${one.message}`, 300) };
 }
 
 /**

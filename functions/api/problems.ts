@@ -54,6 +54,7 @@ export const API_PROBLEMS = {
   // The archive.
   manifest_not_found: { status: 404, title: 'Nothing has been archived yet' },
   // Ourselves.
+  storage_exhausted: { status: 507, title: 'There is no room left on the disk of the platform' },
   unavailable: { status: 503, title: 'A part of the platform does not answer' },
   internal: { status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
