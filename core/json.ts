@@ -8,20 +8,38 @@ export type JsonObject = { readonly [key: string]: Json };
 
 /** Deepest nesting that is accepted from outside. */
 export const jsonDepthMax = 64;
+/** A value that was accepted and what may stand around it on its way: a frame of facts, the body of an event. */
+export const wrappedDepthMax = jsonDepthMax + 8;
 /** What Starling itself puts around a value that it accepted: a command, an event's body, a description's list. */
 const wrapDepthMax = 16;
 
 /**
  * The canonical text of a JSON value. `undefined` members are left out, as JSON.stringify does.
- * @throws Defect for a number that JSON cannot say, or nesting past what may be accepted and what is put around it
+ * @throws Defect for a number that JSON cannot say, for text that is not well-formed Unicode (RFC 8785, 3.2.2.2), or nesting
+ * past what may be accepted and what is put around it
  */
 export function canonical(value: unknown): string {
-  return write(value, 0);
+  return write(value, 0, false);
 }
 
-function write(value: unknown, depth: number): string {
+/**
+ * The canonical text of what a journal may hold, or what is made of that. Journals of earlier versions hold halves of surrogate
+ * pairs, hashed as the escapes that JSON.stringify writes (`\ud83d`): they keep this text for ever. What is new never has any
+ * [DOOR-2].
+ */
+export function canonicalStored(value: unknown): string {
+  return write(value, 0, true);
+}
+
+/** Whether canonical text holds half a surrogate pair: it stands there as an escape, and a whole pair does not. */
+export function hasHalfPair(text: string): boolean {
+  return text.includes('\\ud') && /\\ud[89a-f]/.test(text.replaceAll('\\\\', ''));
+}
+
+function write(value: unknown, depth: number, isStored: boolean): string {
   switch (typeof value) {
     case 'string':
+      assert(isStored || value.isWellFormed(), 'text in JSON is well-formed Unicode');
       return JSON.stringify(value);
     case 'number':
       assert(Number.isFinite(value), 'a number in JSON is finite');
@@ -37,7 +55,7 @@ function write(value: unknown, depth: number): string {
   assert(depth < jsonDepthMax + wrapDepthMax, 'JSON is nested within the limit');
   if (Array.isArray(value)) {
     let text = '[';
-    for (let i = 0; i < value.length; i++) text += (i > 0 ? ',' : '') + write(value[i] ?? null, depth + 1);
+    for (let i = 0; i < value.length; i++) text += (i > 0 ? ',' : '') + write(value[i] ?? null, depth + 1, isStored);
     return `${text}]`;
   }
   const keys = Object.keys(value);
@@ -47,7 +65,8 @@ function write(value: unknown, depth: number): string {
     // The value is an object that is not an array: its members are read by their own keys.
     const member = (value as Record<string, unknown>)[key];
     if (member === undefined) continue;
-    text += `${(text.length > 1 ? ',' : '') + JSON.stringify(key)}:${write(member, depth + 1)}`;
+    assert(isStored || key.isWellFormed(), 'a member name in JSON is well-formed Unicode');
+    text += `${(text.length > 1 ? ',' : '') + JSON.stringify(key)}:${write(member, depth + 1, isStored)}`;
   }
   return `${text}}`;
 }

@@ -13,6 +13,10 @@ export const taskInputBytesMax = 192 * 1024;
 export const taskResultBytesMax = 224 * 1024;
 /** An error message that came from outside. */
 export const errorMessageCharsMax = 2_000;
+/** The event type that a sender of a webhook gives its delivery: the journal keeps it. */
+export const eventTypeCharsMax = 256;
+/** A delivery whose sender signs neither a time nor an id: the same body counts once in so long. */
+export const sameBodyMs = 24 * 3_600_000;
 /** One WebSocket frame: the platform fails near 1 MB. */
 export const frameBytesMax = 900 * 1024;
 /** Facts in one batch from a device. */

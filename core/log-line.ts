@@ -1,6 +1,8 @@
 // A line of the log: one JSON object, of bounded size, in which no secret stands. What looks like one goes, by the name it has
 // or by its own form; what is left out is said. Where the line goes is the shells' to know.
 
+import { cutText } from './cut-text.ts';
+
 export const LOG_LEVELS = ['error', 'warn', 'info'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -74,7 +76,7 @@ export function redactFields(fields: LogFields): Readonly<Record<string, unknown
 /** A text without what has the form of a secret, cut to size. */
 export function redactText(text: string): string {
   const found = withoutSecrets(text.slice(0, searchedCharsMax)).toWellFormed();
-  return found.length > textCharsMax || text.length > searchedCharsMax ? `${found.slice(0, textCharsMax)}…` : found;
+  return found.length > textCharsMax || text.length > searchedCharsMax ? `${cutText(found, textCharsMax)}…` : found;
 }
 
 /** Each form is looked for by itself: the end of one must not hide where another begins. */

@@ -9,7 +9,7 @@ import type { Snapshot } from '../core/archive/state.ts';
 import { sha256 } from '../core/hash.ts';
 import type { LoadedChunk } from '../core/history/past.ts';
 import { type ChunkRef, rowsOf, STATE_VERSION, stateHashOf } from '../core/history/state-tree.ts';
-import { canonical } from '../core/json.ts';
+import { canonicalStored } from '../core/json.ts';
 import { objectBytesMax } from '../core/limits.ts';
 
 const gzipType = 'application/gzip';
@@ -50,7 +50,7 @@ export async function getChunk(tenant: string, hash: string, store: ObjectStore)
 export async function putManifest(key: string, manifest: Manifest, store: ObjectStore): Promise<number> {
   const { refs, ...rest } = manifest;
   const chunks = refs.map(({ first, hash, rows }) => [first, hash, rows]);
-  const bytes = gzipSync(canonical({ starling: 'snapshot', version: STATE_VERSION, ...rest, chunks }));
+  const bytes = gzipSync(canonicalStored({ starling: 'snapshot', version: STATE_VERSION, ...rest, chunks }));
   await store.put(key, bytes, { contentType: gzipType, ifAbsent: true });
   return bytes.byteLength;
 }

@@ -23,6 +23,7 @@ import { guardedStore } from './storage/guarded-store.ts';
 import { r2Store } from './storage/r2-store.ts';
 import { storeOnDemand } from './storage/store-on-demand.ts';
 import { handleQueue } from './telemetry/handle-queue.ts';
+import { sweepDeadLetters } from './telemetry/sweep-dead-letters.ts';
 import { createExporter } from './traces/exporter.ts';
 import type { TraceEnv } from './traces/settings.ts';
 import { createSender } from './webhooks/sender.ts';
@@ -60,16 +61,24 @@ export default {
   },
 
   async queue(batch, env) {
+    const store = archiveOf(env);
     await handleQueue(batch, {
-      store: archiveOf(env),
+      store,
+      list: store.list,
       now: () => Date.now(),
       report: (about, counts, cause) => logOf(env)('error', about, { ...counts, cause: nameOf(cause) }),
     });
   },
 
-  /** Once a day: what the directory need not keep any longer goes. */
+  /** Once a day: what the directory need not keep any longer goes, and dead letters whose time is over. */
   async scheduled(_event, env) {
     await sweepDirectory(directoryOf(env, env.STARLING_BASE_URL ?? 'http://localhost'));
+    await sweepDeadLetters({
+      store: archiveOf(env),
+      now: () => Date.now(),
+      chance: () => Math.random(),
+      entropy: (count) => randomBytes(count),
+    });
   },
 } satisfies ExportedHandler<Env>;
 

@@ -1,7 +1,8 @@
 // Devices: enrolment once, admission with an epoch, facts in order, revocation for good.
 
 import type { DeviceId } from '../ids.ts';
-import { canonical, isLargerThan } from '../json.ts';
+import { canonicalStored, isLargerThan, type Json, wrappedDepthMax } from '../json.ts';
+import { findUnfit } from '../json-text.ts';
 import { devicesMax, devicesPerSquad, enrollmentMs, eventBodyBytesMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { routeId } from '../routes/state.ts';
@@ -115,7 +116,7 @@ function change(draft: Draft, command: Extract<DeviceCommand, { type: 'ChangeDev
     device: device.id,
     ...(name === undefined || name === device.name ? {} : { name }),
     ...(autonomyLevel === undefined || autonomyLevel === device.autonomyLevel ? {} : { autonomyLevel }),
-    ...(desired === undefined || canonical(desired) === canonical(device.desired.state)
+    ...(desired === undefined || canonicalStored(desired) === canonicalStored(device.desired.state)
       ? {}
       : { desired, desiredVersion: device.desired.version + 1 }),
   };
@@ -133,9 +134,7 @@ function takeFact(draft: Draft, command: Extract<DeviceCommand, { type: 'TakeFac
   const presence = draft.row('presence', command.device);
   if (presence === null || presence.epoch !== command.epoch) return err({ code: 'epoch_stale' });
   if (command.seq !== presence.seq + 1) return err({ code: 'sequence_gap', expected: presence.seq + 1 });
-  const said = isTooLarge(command.body)
-    ? err({ code: 'content_too_large' } as const)
-    : say(draft, device, command.body);
+  const said = refuseBody(command.body) ?? say(draft, device, command.body);
   if (said.ok && draft.events.length > 0) return said;
   // Every fact leaves a mark, or the count of facts would not be in the journal.
   const code = said.ok ? 'already_so' : said.error.code;
@@ -147,10 +146,17 @@ function takeFact(draft: Draft, command: Extract<DeviceCommand, { type: 'TakeFac
 /** Leaves room for what events say beside it: the device, its routes. */
 const factBytesMax = eventBodyBytesMax - 1024;
 
+/** The squad has looked already; the journal does not rely on it. */
+function refuseBody(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): Result<never, Rejection> | null {
+  if (isTooLarge(body)) return err({ code: 'content_too_large' });
+  // As it came: JSON.
+  return findUnfit(body as Json, null, wrappedDepthMax) === null ? null : err({ code: 'fact_invalid' });
+}
+
 /** What a device says of itself becomes an event as it is; a result has a limit and an answer of its own. */
 function isTooLarge(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): boolean {
   if (body.type !== 'device.described' && body.type !== 'device.reported') return false;
-  return isLargerThan(canonical(body), factBytesMax);
+  return isLargerThan(canonicalStored(body), factBytesMax);
 }
 
 function say(
@@ -198,8 +204,8 @@ function describe(draft: Draft, device: Device, description: DeviceDescription):
     const known = draft.row('route', route);
     if (
       known?.active &&
-      canonical({ ...body, measured: 0 }) ===
-        canonical({ ...known, id: undefined, route, active: undefined, measured: 0 })
+      canonicalStored({ ...body, measured: 0 }) ===
+        canonicalStored({ ...known, id: undefined, route, active: undefined, measured: 0 })
     )
       continue;
     draft.emit({ type: 'route.offered', subject: `route/${route}`, body });

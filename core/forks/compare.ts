@@ -2,7 +2,7 @@
 // one that a what-if has run again for it. What had ended before they parted is the same in both and is not looked at.
 
 import { sha256 } from '../hash.ts';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 import type { Account } from '../ledger/state.ts';
 import type { Mission } from '../missions/state.ts';
 import { isOpen, type Task, type TaskState } from '../work/state.ts';
@@ -160,7 +160,7 @@ function figureOf(task: Task, rerun: Rerun | null, partedAt: number): TaskFigure
     operation: task.operation,
     state: task.state,
     route: task.attempts.at(-1)?.route ?? null,
-    resultHash: task.state === 'succeeded' ? sha256(canonical(task.result)) : null,
+    resultHash: task.state === 'succeeded' ? sha256(canonicalStored(task.result)) : null,
     settledMicro: task.settledMicro,
     timeMs: rerun?.timeMs ?? timeMs,
     wallMs: rerun !== null || isOpen(task) ? null : task.updatedAt - task.createdAt,

@@ -2,7 +2,7 @@
 // nothing that is secret in a row comes out here.
 
 import type { StoredEvent } from '../journal/event.ts';
-import { canonical, type Json, type JsonObject } from '../json.ts';
+import { canonicalStored, type Json, type JsonObject } from '../json.ts';
 import { diffCharsMax } from '../limits.ts';
 import { countWithin, type Shown, show } from '../swarm/answer.ts';
 import type { Read } from '../swarm/read.ts';
@@ -112,7 +112,7 @@ function rowAt(key: string, past: Past): Rows[Kind] | null {
 
 function isChanged(key: string, before: RowsBefore, past: Past): boolean {
   const row = before.get(key) ?? null;
-  return row === null || canonical(row) !== canonical(rowAt(key, past));
+  return row === null || canonicalStored(row) !== canonicalStored(rowAt(key, past));
 }
 
 function viewOf(kind: Kind, row: Rows[Kind] | null, read: Read): Json {
@@ -139,7 +139,9 @@ function changeOf(key: string, before: RowsBefore, past: Past): JsonObject {
 function membersOf(before: Json, after: Json): string[] {
   if (!isObject(before) || !isObject(after)) return [];
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => canonical(before[name] ?? null) !== canonical(after[name] ?? null)).sort();
+  return [...names]
+    .filter((name) => canonicalStored(before[name] ?? null) !== canonicalStored(after[name] ?? null))
+    .sort();
 }
 
 function isObject(value: Json): value is JsonObject {

@@ -3,7 +3,7 @@
 
 import { assert, Defect } from '../assert.ts';
 import type { StoredEvent } from '../journal/event.ts';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 import { answerCharsMax } from '../limits.ts';
 import { operationsShownMax, type RowSource, type Wanted } from '../swarm/answer.ts';
 import type { SwarmEvent } from '../swarm/events.ts';
@@ -180,7 +180,7 @@ function* forwards({ kind, from, until }: KeyRange, { refs, chunk, rows, touched
     for (const [key, row] of chunk(ref)) {
       if (!isWithin(key) || rows.has(key)) continue;
       while (i < end && (mine[i] ?? '') < key) yield touchedEntry(mine[i++] ?? '', rows);
-      yield [key, canonical(row)];
+      yield [key, canonicalStored(row)];
     }
   }
   while (i < end && isWithin(mine[i] ?? '')) yield touchedEntry(mine[i++] ?? '', rows);
@@ -199,7 +199,7 @@ function indexFrom(keys: readonly string[], key: string): number {
 }
 
 function touchedEntry(key: string, rows: RowMap): Entry {
-  return [key, canonical(touchedRow(key, rows)[1])];
+  return [key, canonicalStored(touchedRow(key, rows)[1])];
 }
 
 function touchedRow(key: string, rows: RowMap): readonly [string, Rows[Kind]] {

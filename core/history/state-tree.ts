@@ -4,7 +4,7 @@
 // change: a snapshot writes what is new, and a row is found without reading the rest.
 
 import { sha256 } from '../hash.ts';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
 
 /** The version of the rows' shapes. A snapshot of another version is not read: the events are folded instead. */
@@ -87,7 +87,7 @@ function chunkOf(first: string, lines: readonly string[]): Chunk {
 
 /** Rows as entries in key order. */
 export function entriesOf(rows: ReadonlyMap<string, Rows[Kind]>): Entry[] {
-  return [...rows.keys()].sort().map((key) => [key, canonical(rows.get(key))]);
+  return [...rows.keys()].sort().map((key) => [key, canonicalStored(rows.get(key))]);
 }
 
 /** The hash of the state that these rows are. */

@@ -2,7 +2,7 @@
 // one can tell later whether history was rewritten [P7].
 
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 
 export interface Checkpoint {
   /** `tenant/swarm`. */
@@ -48,5 +48,5 @@ function bytesOf(text: string, length: number): Buffer | null {
 }
 
 function textOf({ origin, size, head, root, at }: Checkpoint): Buffer {
-  return Buffer.from(canonical({ origin, size, head, root, at }));
+  return Buffer.from(canonicalStored({ origin, size, head, root, at }));
 }

@@ -3,7 +3,7 @@
 // back from here and check.
 
 import { sha256 } from '../hash.ts';
-import { canonical, isJson, type JsonObject, jsonDepthMax } from '../json.ts';
+import { canonicalStored, isJson, type JsonObject, wrappedDepthMax } from '../json.ts';
 import type { StoredEvent } from './event.ts';
 import { preimage } from './event.ts';
 
@@ -89,15 +89,12 @@ function hasForm(event: CloudEvent): boolean {
   return (
     typeof data === 'object' &&
     data !== null &&
-    isJson(data, bodyDepthMax) &&
+    isJson(data, wrappedDepthMax) &&
     Number.isSafeInteger(seq) &&
     Number.isSafeInteger(schemaversion) &&
     [type, time, subject, actor, command, hash, previous, traceparent ?? ''].every((text) => typeof text === 'string')
   );
 }
-
-/** What Starling accepts, and what it puts around it. */
-const bodyDepthMax = jsonDepthMax + 8;
 
 /** The stored event again, for whoever wants to check its hash. */
 export function fromCloudEvent(event: CloudEvent): StoredEvent {
@@ -112,7 +109,7 @@ export function fromCloudEvent(event: CloudEvent): StoredEvent {
     subject: event.subject,
     command: event.command,
     trace: event.traceparent ?? null,
-    body: canonical(event.data),
+    body: canonicalStored(event.data),
   };
 }
 

@@ -2,7 +2,7 @@
 // signature over it. Pure; needs nothing but the answer, and the swarm's key where the outsider knows it.
 
 import { z } from 'zod';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
 import { evolveTransfer } from '../ledger/evolve.ts';
 import type { Transfer } from '../ledger/state.ts';
@@ -47,7 +47,7 @@ export function verifyTaskProof(proof: TaskProof, key?: string): Verdict {
   }
   if (!stored.some(({ subject }) => subject === `task/${task}`))
     return { ok: false, seq: null, reason: 'no event is of this task' };
-  if (canonical(transfers) !== canonical(transfersOf(task, stored)))
+  if (canonicalStored(transfers) !== canonicalStored(transfersOf(task, stored)))
     return { ok: false, seq: null, reason: 'the transfers are not what the events say of them' };
   return judgeCheckpoint(checkpoint, key);
 }

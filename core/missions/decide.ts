@@ -3,7 +3,7 @@
 
 import { assert } from '../assert.ts';
 import type { MissionId } from '../ids.ts';
-import { canonical, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
+import { canonicalStored, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
 import {
   deadlineMsDefault,
   deadlineMsMax,
@@ -140,7 +140,7 @@ function release(
 
 /** Results that fit by themselves may not fit together: too deep is as good as endless. */
 function bytesOf(input: Json): number {
-  return jsonDepth(input) > jsonDepthMax ? Number.POSITIVE_INFINITY : Buffer.byteLength(canonical(input));
+  return jsonDepth(input) > jsonDepthMax ? Number.POSITIVE_INFINITY : Buffer.byteLength(canonicalStored(input));
 }
 
 function fail(draft: Draft, mission: Mission, task: Task): void {

@@ -4,7 +4,7 @@ import { decideArchive } from '../archive/decide.ts';
 import { decideDevices } from '../devices/decide.ts';
 import { decideForks, forkSwarm, holdBack } from '../forks/decide.ts';
 import { actsOutside } from '../forks/state.ts';
-import { isLargerThan } from '../json.ts';
+import { canonicalStored, hasHalfPair, isLargerThan } from '../json.ts';
 import { decideKeys, refuseActor } from '../keys/decide.ts';
 import { decideLedger, post } from '../ledger/decide.ts';
 import { TENANT_ACCOUNT, TREASURY } from '../ledger/state.ts';
@@ -36,7 +36,13 @@ export function decide(draft: Draft, command: SwarmCommand, firstSeq: number): R
   follow(draft, firstSeq);
   // What does not fit an event is refused whole, whichever way it came in [P15].
   const large = draft.said.find(({ body }) => isLargerThan(body, eventBodyBytesMax));
-  return large ? err({ code: 'content_too_large', event: large.type, bytesMax: eventBodyBytesMax }) : decided;
+  if (large) return err({ code: 'content_too_large', event: large.type, bytesMax: eventBodyBytesMax });
+  return bringsHalfPair(draft, command) ? err({ code: 'content_invalid' }) : decided;
+}
+
+/** Half a surrogate pair that comes of what an earlier version stored goes on; one that a command brings enters nowhere [DOOR-2]. */
+function bringsHalfPair({ said }: Draft, command: SwarmCommand): boolean {
+  return said.some(({ body }) => hasHalfPair(body)) && hasHalfPair(canonicalStored(command));
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Moment } from '../envelope.ts';
 import { actsOutside } from '../forks/state.ts';
 import type { DeviceId, TaskId } from '../ids.ts';
 import type { Said } from '../journal/event.ts';
-import { canonical } from '../json.ts';
+import { canonicalStored } from '../json.ts';
 import type { Account } from '../ledger/state.ts';
 import { planTasksMax, webhooksMax } from '../limits.ts';
 import type { Candidate } from '../routes/rank.ts';
@@ -87,7 +87,7 @@ export function openDraft(read: Read, moment: Moment): Draft {
         rows.set(`${kind}/${id}`, { kind, id, row: evolve(kind, id, row(kind, id), event, moment) });
       }
       events.push(event);
-      said.push({ type: event.type, subject: event.subject, body: canonical(event.body) });
+      said.push({ type: event.type, subject: event.subject, body: canonicalStored(event.body) });
     },
     swarm() {
       const swarm = row('swarm', SELF);

@@ -25,6 +25,14 @@ export interface Executed {
 /** A command, and whether its id was made by its sender, so that its answer must be kept for ever. */
 export interface Execute extends CommandEnvelope<SwarmCommand> {
   readonly remember: boolean;
+  /** Its content counts once, whatever its id: what it started is the answer from then on. */
+  readonly once?: Once | undefined;
+}
+
+/** What content is known by: 16 bytes of a digest, hex, and for how long; null: for ever. */
+export interface Once {
+  readonly digest: string;
+  readonly keepMs: number | null;
 }
 
 /** One page of a list: newest first, `cursor` is the last id of the page before. */
@@ -111,8 +119,11 @@ export interface SwarmService extends ImportPort {
    * were made, how far the archive reaches, and whether there is more.
    */
   archiveSegments(actor: Actor, keepEvents: number | undefined): Promise<Result<Json, Rejection>>;
-  /** Server-sent events of the journal from `from` on, as bytes; ends when the reader goes. */
-  follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
+  /**
+   * Server-sent events of the journal from `from` on, as bytes; ends when the reader goes. `seen` is the last event that a
+   * reader who comes back has seen: one that is not there is refused, for what is missing would never be said.
+   */
+  follow(actor: Actor, from: number, seen?: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
   /** The whole journal up to a checkpoint of now, as bytes; read as fast as the reader reads. */
   exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
 }

@@ -2,6 +2,7 @@
 // that says nothing. Texts are cut: one span never fills a batch.
 
 import { assert } from '../assert.ts';
+import { cutText } from '../cut-text.ts';
 import type { Attributes, AttributeValue, Span, SpanEvent } from './span.ts';
 import { SPAN_KINDS } from './span.ts';
 
@@ -79,8 +80,7 @@ function valueText(value: AttributeValue): string {
 
 /** A text as JSON, cut to size; half a character would be no UTF-8. */
 function quoted(text: string): string {
-  const short = text.length > attributeCharsMax ? text.slice(0, attributeCharsMax) : text;
-  return JSON.stringify(short.toWellFormed());
+  return JSON.stringify(cutText(text, attributeCharsMax).toWellFormed());
 }
 
 /** Milliseconds as nanoseconds, in text: beyond 2^53. */

@@ -28,6 +28,17 @@ export function contextOf(traceparent: string | null, origin: string, root: stri
   return { traceId, parentSpanId: isOurs ? null : parent, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
+/**
+ * A caller's `traceparent` as version 00 writes it; null when it is none. One of a later version is read as far as 00 goes: what
+ * follows there is left out, and of its flags only whether somebody records (W3C Trace Context, "Versioning of traceparent").
+ */
+export function readTraceparent(text: string): string | null {
+  if (traceparentPattern.test(text)) return text;
+  const later = /^(?!00|ff)[0-9a-f]{2}(-[0-9a-f]{32}-[0-9a-f]{16}-)([0-9a-f]{2})(?:-.*)?$/.exec(text);
+  const known = later && `00${later[1]}0${Number.parseInt(later[2] ?? '', 16) & 1}`;
+  return known && traceparentPattern.test(known) ? known : null;
+}
+
 /** The id of the span that stands for a thing of this swarm: `tsk_…`, `att_…`, `msn_…`, `dlv_…`. */
 export function spanIdOf(origin: string, id: string): string {
   return sha256(`span ${origin} ${id}`).slice(0, spanIdChars);

@@ -19,4 +19,6 @@ export type TriggerCommand =
       readonly delivery: string;
       readonly eventType: string | null;
       readonly payload: Json;
+      /** Numbers of the payload that no double keeps, by their JSON Pointers, as they are written. */
+      readonly inexact?: Readonly<Record<string, string>> | undefined;
     };

@@ -1,5 +1,6 @@
 // Triggers: a verified delivery becomes the same command that a client would give, decided in the same transaction.
 
+import type { Json } from '../json.ts';
 import { triggersMax } from '../limits.ts';
 import { startMission } from '../missions/decide.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -42,9 +43,9 @@ export function decideTriggers(draft: Draft, command: TriggerCommand): Result<st
     case 'FireTrigger': {
       const trigger = draft.row('trigger', command.trigger);
       if (trigger?.state !== 'active') return err({ code: 'trigger_not_found' });
-      const { delivery, eventType, payload } = command;
+      const { delivery, eventType, payload, inexact } = command;
       if (!firesOn(trigger.events ?? undefined, eventType, payload)) return ok(trigger.id);
-      const started = start(draft, trigger, payload);
+      const started = start(draft, trigger, payload, inexact);
       if (!started.ok) return started;
       draft.emit({
         type: 'trigger.fired',
@@ -56,9 +57,14 @@ export function decideTriggers(draft: Draft, command: TriggerCommand): Result<st
   }
 }
 
-function start(draft: Draft, trigger: Trigger, payload: Parameters<typeof applyMapping>[2]): Result<string, Rejection> {
+function start(
+  draft: Draft,
+  trigger: Trigger,
+  payload: Json,
+  inexact: Readonly<Record<string, string>> | undefined,
+): Result<string, Rejection> {
   const template = templateOf({ task: trigger.task ?? undefined, mission: trigger.mission ?? undefined });
-  const mapped = applyMapping(template, trigger.mapping ?? undefined, payload);
+  const mapped = applyMapping(template, trigger.mapping ?? undefined, payload, inexact);
   if (!mapped.ok) return err({ ...mapped.error });
   const origin = `trigger/${trigger.id}`;
   if (trigger.task) {

@@ -43,6 +43,7 @@ type Part = string | { readonly source: string; readonly fallback: string | null
 /** Counts down what one mapping may still do. */
 interface Work {
   left: number;
+  readonly inexact: Readonly<Record<string, string>>;
 }
 
 /**
@@ -54,13 +55,17 @@ interface Work {
  * in the order of their pointers, parents first; missing objects on the way are made, arrays are not.
  *
  * A placeholder whose path is missing or null and that has no default is a rejection, and so is a pointer to nothing.
+ *
+ * @param inexact numbers of the payload that no double keeps, by pointer, as they are written: text gets them as they are, and
+ * a place that would hold such a number is a rejection
  */
 export function applyMapping(
   template: Json,
   mapping: Readonly<Record<string, string>> | undefined,
   payload: Json,
+  inexact: Readonly<Record<string, string>> = {},
 ): Result<Json, MappingRejection> {
-  const work: Work = { left: workMax };
+  const work: Work = { left: workMax, inexact };
   const filled = fill(template, payload, work, '');
   if (!filled.ok) return filled;
   let output = filled.value;
@@ -150,6 +155,8 @@ function read(source: string, payload: Json, work: Work): Step<Open> {
   if (!path.ok) return path;
   const found = pointTo(payload, source);
   if (found === undefined) return err({ reason: 'path_missing', source });
+  if (Object.hasOwn(work.inexact, source) || holdsInexact(source, work))
+    return err({ reason: 'value_invalid', source });
   const copied = copy(found, work, 0);
   return copied.ok ? copied : err({ ...copied.error, source });
 }
@@ -159,9 +166,10 @@ function render(text: string, payload: Json, work: Work): Step<string> {
   if (!parts.ok) return parts;
   let out = '';
   for (const part of parts.value) {
-    const piece = typeof part === 'string' ? part : textAt(payload, part.source, part.fallback);
+    const piece = typeof part === 'string' ? part : textAt(payload, part.source, part.fallback, work);
     const source = typeof part === 'string' ? {} : { source: part.source };
     if (piece === undefined) return err({ reason: 'path_missing', ...source });
+    if (typeof part !== 'string' && holdsInexact(part.source, work)) return err({ reason: 'value_invalid', ...source });
     work.left -= piece.length + 1;
     if (work.left < 0) return err({ reason: 'too_large', ...source });
     if (!piece.isWellFormed()) return err({ reason: 'value_invalid', ...source });
@@ -170,10 +178,18 @@ function render(text: string, payload: Json, work: Work): Step<string> {
   return ok(out);
 }
 
-function textAt(payload: Json, source: string, fallback: string | null): string | undefined {
+function textAt(payload: Json, source: string, fallback: string | null, { inexact }: Work): string | undefined {
   const found = pointTo(payload, source);
   if (found === undefined || found === null) return fallback ?? undefined;
+  if (typeof found === 'number') return inexact[source] ?? JSON.stringify(found);
   return typeof found === 'string' ? found : JSON.stringify(found);
+}
+
+/** Whether what stands at `source` has in it a number that no double keeps. */
+function holdsInexact(source: string, work: Work): boolean {
+  const pointers = Object.keys(work.inexact);
+  work.left -= pointers.length;
+  return pointers.some((pointer) => pointer.startsWith(`${source}/`));
 }
 
 /** Texts and placeholders in turn. Scans forward only, so its time grows with the text. */

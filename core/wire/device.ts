@@ -11,7 +11,7 @@ import {
   ordersInFlightMax,
 } from '../limits.ts';
 import { checkpoint } from './checkpoint.ts';
-import { amountMicro, idOf, json, operationName, PRIVACY_CLASSES } from './terms.ts';
+import { amountMicro, idOf, json, operationName, PRIVACY_CLASSES, traceparentPattern } from './terms.ts';
 
 export const SUBPROTOCOL = 'starling.v1';
 /** The same with the frames `held` and `history`. A side that does not know it chooses, or offers, the other alone. */
@@ -103,7 +103,7 @@ export type FactBody = z.infer<typeof factBody>;
 export const fact = z.strictObject({
   seq: z.number().int().min(1),
   at: z.number().int().min(0),
-  trace: z.string().max(55).optional(),
+  trace: z.string().max(55).regex(traceparentPattern, 'expected a traceparent of version 00').optional(),
   body: factBody,
 });
 export type Fact = z.infer<typeof fact>;

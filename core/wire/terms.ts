@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type IdPrefix, isId } from '../ids.ts';
 import { isJson, type Json, jsonDepthMax } from '../json.ts';
 import { amountMicroMax } from '../limits.ts';
+import { readTime } from '../rfc3339.ts';
 
 /** An id with this prefix. */
 export function idOf<P extends IdPrefix>(prefix: P) {
@@ -29,7 +30,11 @@ export const operationName = z
   .regex(/^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/, 'expected a dotted name such as text.summarize');
 
 /** RFC 3339 UTC time with milliseconds, as Starling writes it; any offset is read. */
-export const time = z.iso.datetime({ offset: true });
+export const time = z
+  .string()
+  .max(40)
+  .refine((text) => readTime(text) !== null, { message: 'expected a time as RFC 3339 writes it' })
+  .meta({ format: 'date-time' });
 
 /** W3C Trace Context `traceparent`, version 00. */
 export const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;

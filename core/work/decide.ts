@@ -3,7 +3,7 @@
 
 import { assert } from '../assert.ts';
 import type { TaskId } from '../ids.ts';
-import { canonical, isLargerThan } from '../json.ts';
+import { canonicalStored, isLargerThan } from '../json.ts';
 import { resolve } from '../ledger/decide.ts';
 import {
   attemptsMax,
@@ -148,7 +148,7 @@ function report(draft: Draft, task: Task, attempt: Attempt, said: Report): void 
       return;
     }
     case 'attempt.succeeded': {
-      if (isLargerThan(canonical(said.result), taskResultBytesMax)) {
+      if (isLargerThan(canonicalStored(said.result), taskResultBytesMax)) {
         const error = {
           code: 'result_too_large',
           message: `A result has at most ${taskResultBytesMax} bytes.`,

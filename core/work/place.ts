@@ -2,7 +2,7 @@
 // spending can never pass a budget [P17]. A task that nobody can take now waits in the queue.
 
 import { assert } from '../assert.ts';
-import { canonical, isLargerThan } from '../json.ts';
+import { canonicalStored, isLargerThan } from '../json.ts';
 import { hold } from '../ledger/decide.ts';
 import { availableMicro, executorAccount, TENANT_ACCOUNT } from '../ledger/state.ts';
 import { attemptsMax, leaseMsMax, taskInputBytesMax } from '../limits.ts';
@@ -72,7 +72,7 @@ export function place(draft: Draft, task: Task): boolean {
 
 /** Why a new task would never be done as asked; null when some route may do it, now or later. */
 export function refuseRequest(draft: Draft, request: TaskRequest): Rejection | null {
-  if (isLargerThan(canonical(request.input), taskInputBytesMax))
+  if (isLargerThan(canonicalStored(request.input), taskInputBytesMax))
     return { code: 'content_too_large', bytesMax: taskInputBytesMax };
   const candidates = draft.candidates(request.operation);
   if (candidates.length === 0) return { code: 'operation_unknown', operation: request.operation };

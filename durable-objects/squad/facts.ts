@@ -1,8 +1,9 @@
 // Facts on their way up: one batch from one device is one call to the swarm, and only the swarm's committed answer is
 // passed on as an acknowledgement [P1].
 
+import { cutText } from '../../core/cut-text.ts';
 import type { FactBatch, FactsAnswer, PoisonFact, SwarmPort } from '../../core/devices/port.ts';
-import { jsonDepth, jsonDepthMax } from '../../core/json.ts';
+import { pointerOf, type Unfit } from '../../core/json-text.ts';
 import { type CloseReason, type DeviceFrame, type Fact, fact as factSchema } from '../../core/wire/device.ts';
 import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
 import { type Attachment, type Socket, sendFrame } from './socket.ts';
@@ -15,17 +16,20 @@ export interface FactsDeps {
   fault(call: string, cause: unknown): void;
 }
 
+/** By their place in a frame, the facts that hold something that may not enter the journal. */
+export type UnfitFacts = ReadonlyMap<number, Unfit>;
+
 /** The `facts` frame. `bytes` is its size, which no fact in it can exceed. */
 export async function reportFacts(
   frame: Extract<DeviceFrame, { type: 'facts' }>,
-  bytes: number,
+  { bytes, unfit }: { readonly bytes: number; readonly unfit: UnfitFacts },
   held: Attachment,
   socket: Socket,
   deps: FactsDeps,
 ): Promise<void> {
   const facts: (Fact | PoisonFact)[] = [];
-  for (const candidate of frame.facts) {
-    const parsed = parseFact(candidate, bytes > factBytesMax);
+  for (const [index, candidate] of frame.facts.entries()) {
+    const parsed = parseFact(candidate, unfit.get(index) ?? null, bytes > factBytesMax);
     if (parsed === null) {
       return deps.dismiss(socket, 'bad_frame', { code: 'bad_frame', detail: 'A fact has no seq that can be read.' });
     }
@@ -57,11 +61,14 @@ export async function reportFacts(
 }
 
 /** The fact; or what is wrong with it, if its place in the order can be read; or null. */
-export function parseFact(candidate: unknown, mayBeTooLarge: boolean): Fact | PoisonFact | null {
+export function parseFact(candidate: unknown, unfit: Unfit | null, mayBeTooLarge: boolean): Fact | PoisonFact | null {
   const seq = seqOf(candidate);
   if (seq === null) return null;
   // Before the schema: it descends into the value, and a value nested past all limits would exhaust the stack.
-  if (jsonDepth(candidate) > jsonDepthMax) return { seq, poison: 'nested too deeply' };
+  if (unfit !== null) {
+    // Behind `facts` and its place in there.
+    return { seq, poison: cutText(`${pointerOf(unfit.path.slice(2))}: ${unfit.message}`, poisonCharsMax) };
+  }
   if (mayBeTooLarge && Buffer.byteLength(JSON.stringify(candidate)) > factBytesMax) {
     return { seq, poison: `larger than ${factBytesMax} bytes` };
   }
@@ -69,7 +76,7 @@ export function parseFact(candidate: unknown, mayBeTooLarge: boolean): Fact | Po
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue === undefined ? '' : `${issue.path.map(String).join('.')}: ${issue.message}`;
-  return { seq, poison: where.slice(0, poisonCharsMax) };
+  return { seq, poison: cutText(where.toWellFormed(), poisonCharsMax) };
 }
 
 function seqOf(candidate: unknown): number | null {

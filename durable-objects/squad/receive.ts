@@ -2,13 +2,14 @@
 // What is wrong with it closes the socket with a code that says so; nothing else changes.
 
 import { frameBytesMax } from '../../core/limits.ts';
-import { type DeviceFrame, deviceFrame } from '../../core/wire/device.ts';
+import type { DeviceFrame } from '../../core/wire/device.ts';
 import { type FactsDeps, reportFacts } from './facts.ts';
 import { continueHistory, type HistoryDeps } from './history.ts';
 import type { Lanes } from './lane.ts';
 import { type OrdersDeps, takeOrders } from './orders.ts';
 import { type ProveDeps, prove } from './prove.ts';
 import { type Bucket, take } from './rate.ts';
+import { readFrame } from './read-frame.ts';
 import { attachmentOf, type Socket } from './socket.ts';
 import { framesBurstMax, framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
 import { forwardTelemetry, type TelemetryDeps } from './telemetry.ts';
@@ -47,7 +48,7 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   // Read again: frames before this one may have changed it, or closed the socket.
   const held = attachmentOf(socket);
   if (held === null || held.phase === 'closed') return;
-  const frame = parseFrame(message);
+  const frame = readFrame(message);
   if (!frame.ok) return badFrame(socket, frame.detail, deps);
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);
@@ -58,7 +59,7 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
     case 'prove':
       return prove(frame.value, held, socket, deps);
     case 'facts':
-      return reportFacts(frame.value, bytes, held, socket, deps);
+      return reportFacts(frame.value, { bytes, unfit: frame.unfit }, held, socket, deps);
     case 'taken':
       return takeOrders(frame.value, held, socket, deps);
     case 'held':
@@ -66,20 +67,6 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
     case 'telemetry':
       return forwardTelemetry(frame.value, bytes, held, socket, deps);
   }
-}
-
-function parseFrame(message: string): { ok: true; value: DeviceFrame } | { ok: false; detail: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(message);
-  } catch {
-    return { ok: false, detail: 'A frame is JSON.' };
-  }
-  const parsed = deviceFrame.safeParse(json);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  const issue = parsed.error.issues[0];
-  const detail = issue === undefined ? 'Not a frame.' : `${issue.path.map(String).join('.')}: ${issue.message}`;
-  return { ok: false, detail: detail.slice(0, 300) };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { Fault } from '../../core/assert.ts';
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { runInProcess } from '../../core/routes/cloud.ts';
 import type { Effect } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
@@ -79,7 +79,7 @@ async function attempt(delivery: Delivery, webhook: Webhook, deps: SendDeps): Pr
   if (!read.ok && read.error.code === 'history_expired') return { outcome: 'refused', error: 'history_expired' };
   const event = read.ok ? read.value[0] : undefined;
   if (!event) throw new Fault(`event ${delivery.seq} of a delivery cannot be read`, { retryable: true });
-  const body = canonical(toCloudEvent(deps.store.origin() ?? '', event));
+  const body = canonicalStored(toCloudEvent(deps.store.origin() ?? '', event));
   return post(delivery, webhook, body, deps.now(), deps);
 }
 

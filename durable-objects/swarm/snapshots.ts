@@ -15,7 +15,7 @@ import {
   STATE_VERSION,
   stateHashOf,
 } from '../../core/history/state-tree.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { choreBacklogMax, snapshotCharsMax, snapshotEvents } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { KINDS, SELF } from '../../core/swarm/state.ts';
@@ -158,7 +158,7 @@ export function entriesIn(sql: Sql): (range: KeyRange) => Generator<Entry> {
         after ?? bound,
         ...(end === null ? [] : [end]),
       );
-      for (const { id, body } of rows) yield [`${kind}/${id}`, canonical(JSON.parse(body))];
+      for (const { id, body } of rows) yield [`${kind}/${id}`, canonicalStored(JSON.parse(body))];
       if (rows.length < pageRows) return;
       after = rows.at(-1)?.id ?? null;
     }

@@ -6,7 +6,7 @@ import { actorName, type Moment } from '../../core/envelope.ts';
 import { sha256 } from '../../core/hash.ts';
 import { type IdSource, idSource } from '../../core/ids.ts';
 import { chain, GENESIS, originName, type StoredEvent } from '../../core/journal/event.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide, refuseEntry } from '../../core/swarm/decide.ts';
@@ -18,6 +18,7 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
+import { deliveredIn } from './delivered.ts';
 import { type Insert, rowInserter } from './insert-rows.ts';
 import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
 import { type RowCache, sqlRead } from './swarm-read.ts';
@@ -150,6 +151,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     sql.run(query, ...bindings);
   };
   const rows = rowInserter(sql);
+  const delivered = deliveredIn(sql);
   const insert = (into: Insert, values: readonly SqlValue[]): void => {
     written += rows(into, values);
   };
@@ -244,7 +246,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       }
   }
 
-  function one({ id, actor, trace, command, remember }: Execute, transaction: Transaction): Executed {
+  function one({ id, actor, trace, command, remember, once }: Execute, transaction: Transaction): Executed {
     const { at, ids, answers } = transaction;
     const moment: Moment = { at, actor, ids, commandId: id, trace: trace ?? null };
     const refused = refuseEntry({ row: read.row, moment }, command);
@@ -256,9 +258,12 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       return known.digest === digest
         ? replayed(known.answer)
         : { ...refusal('idempotency_key_reused'), replayed: true };
+    const before = once === undefined ? null : delivered.find(once, at);
+    if (before !== null) return { result: { ok: true, value: { id: before, view: null } }, replayed: true };
     const draft = openDraft(read, moment);
     const decided = decide(draft, command, head.seq + 1);
     if (decided.ok && draft.events.length > 0) commit(draft, transaction);
+    if (decided.ok && once !== undefined) delivered.keep(once, decided.value, at);
     const result: Executed['result'] = decided.ok
       ? { ok: true, value: { id: decided.value, view: answerView(draft, command, decided.value) } }
       : err(decided.error);
@@ -366,7 +371,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
 
 /** What tells a command from another under the same id: a small one itself, a large one's hash. */
 function fingerprint(command: Execute['command']): string {
-  const text = canonical(command);
+  const text = canonicalStored(command);
   return text.length <= fingerprintCharsMax ? text : sha256(text);
 }
 /** Hashing costs more than storing so much. */

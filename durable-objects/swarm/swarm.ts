@@ -245,9 +245,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
   }
 
-  async follow(actor: Actor, from: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
+  async follow(actor: Actor, from: number, seen = 0): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
     const allowed = await this.read(actor, { type: 'status' });
     if (!allowed.ok) return allowed;
+    const { seq: size } = this.#store.head();
+    if (seen > size) return err({ code: 'size_ahead', size });
     const first = from > this.#store.head().seq ? ok([]) : await this.#recording.reader.page(Math.max(1, from), 1);
     return first.ok ? ok(this.#followers.open(from)) : first;
   }

@@ -20,6 +20,9 @@ export const API_PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not what is expected here' },
   session_required: { status: 401, title: 'Only a log-in session may do this' },
   upgrade_required: { status: 426, title: 'This address speaks WebSocket' },
+  subprotocol_unsupported: { status: 400, title: 'No subprotocol of this address is offered' },
+  too_many_connections: { status: 429, title: 'The device has too many sockets that prove nothing' },
+  squad_full: { status: 503, title: 'The squad of this device has all the sockets that it may have' },
   // Signing up and logging in.
   email_taken: { status: 409, title: 'There is an account with this e-mail address' },
   password_too_weak: { status: 422, title: 'The password is too easy to guess' },
@@ -51,6 +54,7 @@ export const API_PROBLEMS = {
   // The archive.
   manifest_not_found: { status: 404, title: 'Nothing has been archived yet' },
   // Ourselves.
+  storage_exhausted: { status: 507, title: 'There is no room left on the disk of the platform' },
   unavailable: { status: 503, title: 'A part of the platform does not answer' },
   internal: { status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;

@@ -3,11 +3,12 @@
 
 import type { z } from 'zod';
 import type { At } from '../../core/history/port.ts';
+import { escapePointer } from '../../core/json-text.ts';
 import { bodyBytesMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Call, OpenCall } from './call.ts';
 import { authenticate, refuseScope } from './middleware/authenticate.ts';
-import { escapePointer, readJson } from './middleware/body.ts';
+import { readJson } from './middleware/body.ts';
 import { commandIdOf } from './middleware/idempotency.ts';
 import { problemResponse } from './middleware/problem.ts';
 import type { FieldError, Refusal } from './problems.ts';

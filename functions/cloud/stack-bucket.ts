@@ -1,5 +1,6 @@
 // The bucket of the AWS path: closed to the public, encrypted, and kept when everything else of the stack is removed.
 
+import { deadLetterDays } from '../telemetry/dead-letters.ts';
 import type { StackDeps } from './aws-resources.ts';
 import { onlyEncrypted, policy } from './iam-policy.ts';
 
@@ -8,7 +9,6 @@ const unfinishedDays = 1;
 /** Read often while it is new. Only files above 128 kB move, since smaller ones would cost more there: AWS sees to it. */
 const telemetryColdDays = 30;
 export const telemetryDays = 365;
-export const deadLetterDays = 90;
 
 /** What is journal, state, snapshot or checkpoint has no rule: how long that is kept is its tenant's to say. */
 export function makeBucket<Later>({ aws, text, json }: StackDeps<Later>, name: string) {

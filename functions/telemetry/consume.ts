@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import type { ObjectStore } from '../../core/archive/port.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { inLanes, lanesMax } from './lanes.ts';
 import { type ReadMessage, readMessage } from './message.ts';
 import { writeParquet } from './parquet.ts';
@@ -36,8 +36,8 @@ const digestChars = 32;
  * `<digest>` is of what the message says, not of its id at the queue. So the same message writes the same object however
  * often the queue delivers it, in whatever company, and however often its sender put it in.
  *
- * A message that cannot be read is retried at once, so that the platform moves it to the dead letters; it holds nothing
- * up. One whose file could not be written is retried after a pause. Never throws.
+ * A message that cannot be read, or whose file could not be written, comes again after a pause that grows, until the platform
+ * moves it to the dead letters; it holds nothing up. Never throws.
  */
 export async function consumeTelemetry(batch: QueueBatch, { store }: ConsumeDeps): Promise<Consumed> {
   const consumed = { files: 0, rows: 0, acknowledged: 0, poison: 0, failed: 0 };
@@ -45,7 +45,7 @@ export async function consumeTelemetry(batch: QueueBatch, { store }: ConsumeDeps
   await inLanes(batch.messages, lanesMax, async (message: QueueMessage) => {
     const read = readMessage(message.body);
     if (!read.ok) {
-      message.retry();
+      retryLater(message);
       consumed.poison += 1;
       return;
     }
@@ -76,5 +76,5 @@ function folderOf({ tenant, swarm, receivedAt }: ReadMessage['envelope']): strin
 
 /** The same for the same device, time of receipt and records, in whatever order their members came. */
 function digestOf({ envelope, records }: ReadMessage): string {
-  return createHash('sha256').update(canonical({ envelope, records })).digest('hex').slice(0, digestChars);
+  return createHash('sha256').update(canonicalStored({ envelope, records })).digest('hex').slice(0, digestChars);
 }

@@ -11,6 +11,10 @@ import { type QueueBatch, type QueueMessage, retryLater } from './queue.ts';
 /** Letters of one page, at most and when nothing is said. */
 export const deadLettersPerPageMax = 100;
 export const deadLettersPerPage = 20;
+/** Letters are kept for so long; as on AWS, where the bucket itself ends them. */
+export const deadLetterDays = 90;
+/** Letters of one tenant and day: a device that sends nothing else than what cannot be read fills no bucket. One page of a listing. */
+export const deadLettersPerDayMax = 1_000;
 /** Where a letter lies whose tenant cannot be read. No tenant's id, so no tenant sees it. */
 const UNKNOWN_TENANT = 'unknown';
 
@@ -37,25 +41,39 @@ export type DeadLetterEntry = Pick<DeadLetter, 'id' | 'swarm' | 'device' | 'reas
 
 export interface BuryDeps {
   readonly store: Pick<ObjectStore, 'put'>;
+  /** Counts a tenant's letters; without it (on Lambda, whose role may only write) nothing is let go. */
+  readonly list?: ObjectStore['list'];
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
 /**
  * Stores each letter as `dead-letters/tenant=…/date=YYYY-MM-DD/<message id>.json` and acknowledges it; one whose write
- * failed is retried after a pause. The same letter delivered again writes the same object. Never throws.
- * @returns letters stored, letters to come again, and why the first write failed
+ * failed is retried after a pause. The same letter delivered again writes the same object. What is more than a tenant's
+ * `deadLettersPerDayMax` is acknowledged and let go. Never throws.
+ * @returns letters stored, letters to come again, letters let go, and why the first write failed
  */
 export async function consumeDeadLetters(
   batch: QueueBatch,
   deps: BuryDeps,
-): Promise<{ stored: number; failed: number; fault?: unknown }> {
+): Promise<{ stored: number; failed: number; dropped: number; fault?: unknown }> {
   let stored = 0;
   let failed = 0;
+  let dropped = 0;
+  /** Room that is left in the folders of this batch. */
+  const room = new Map<string, number>();
   let fault: { fault?: unknown } = {};
   for (const message of batch.messages) {
     const letter = letterOf(message, deps.now());
+    const folder = dayOf(keyOf(letter.tenant, letter.id));
     try {
+      const left = room.get(folder) ?? deadLettersPerDayMax - (await countIn(folder, deps));
+      room.set(folder, left - 1);
+      if (left <= 0) {
+        message.ack();
+        dropped += 1;
+        continue;
+      }
       const bytes = new TextEncoder().encode(JSON.stringify(letter));
       await deps.store.put(keyOf(letter.tenant, letter.id), bytes, { contentType: 'application/json' });
     } catch (cause) {
@@ -67,7 +85,11 @@ export async function consumeDeadLetters(
     message.ack();
     stored += 1;
   }
-  return { stored, failed, ...fault };
+  return { stored, failed, dropped, ...fault };
+}
+
+async function countIn(folder: string, { list }: BuryDeps): Promise<number> {
+  return list === undefined ? 0 : (await list(folder, null, deadLettersPerDayMax)).objects.length;
 }
 
 function letterOf(message: QueueMessage, now: number): DeadLetter {
@@ -117,6 +139,11 @@ function keyOf(tenant: string, id: string): string {
 
 function folderOf(tenant: string): string {
   return `dead-letters/tenant=${tenant}/`;
+}
+
+/** The folder of a key, with its slash. */
+function dayOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/') + 1);
 }
 
 /** A tenant's letters, oldest day first. `cursor` is the id of the last one seen. */

@@ -10,11 +10,15 @@ const DEAD_SUFFIX = '-dead';
 
 export interface HandleQueueDeps {
   readonly store: Pick<ObjectStore, 'put'>;
+  readonly list?: ObjectStore['list'];
   /** Milliseconds since the epoch. */
   now(): number;
   /** Told of what was not stored, with the first cause; nothing of a message's body. */
   report(about: 'telemetry' | 'dead_letters', counts: Readonly<Record<string, number>>, cause: unknown): void;
 }
+
+/** Counts of what went well. */
+const GOOD: ReadonlySet<string> = new Set(['files', 'rows', 'acknowledged', 'stored']);
 
 /** Takes one batch. Each message is answered on its own, so nothing is thrown and the batch as a whole never fails. */
 export async function handleQueue(
@@ -23,6 +27,6 @@ export async function handleQueue(
 ): Promise<void> {
   const isDead = batch.queue.endsWith(DEAD_SUFFIX);
   const { fault, ...counts } = isDead ? await consumeDeadLetters(batch, deps) : await consumeTelemetry(batch, deps);
-  const isWhole = counts.failed === 0 && !('poison' in counts && counts.poison > 0);
+  const isWhole = Object.entries(counts).every(([what, count]) => GOOD.has(what) || count === 0);
   if (!isWhole) deps.report(isDead ? 'dead_letters' : 'telemetry', counts, fault);
 }

@@ -1,6 +1,7 @@
 // Reads one queue message, for the consumer and for the dead letters: what it says, or why it cannot be read.
 
 import type { z } from 'zod';
+import { cutText } from '../../core/cut-text.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import {
   type TelemetryMessage,
@@ -34,7 +35,7 @@ export function readMessage(body: unknown): Result<ReadMessage, MessageRejection
 
 function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
-  return issue ? `${issue.path.map(String).join('/') || 'value'}: ${issue.message}`.slice(0, 300) : 'invalid';
+  return issue ? cutText(`${issue.path.map(String).join('/') || 'value'}: ${issue.message}`, 300) : 'invalid';
 }
 
 function invalid(detail: string, envelope: MessageRejection['envelope']) {

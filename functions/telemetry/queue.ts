@@ -1,6 +1,6 @@
 // The part of the platform's queue that the consumers of telemetry use.
 
-/** First pause after a failed write; doubles each time. */
+/** First pause before a message comes again; doubles each time. */
 const retrySecondsMin = 5;
 const retrySecondsMax = 600;
 

@@ -1,9 +1,11 @@
 // Receives a webhook at a trigger's address: whose address it is, what its secret is, who signed the delivery, and then the
-// one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2].
+// one command that it becomes. The sender's own delivery id is the command's id, so a delivery counts once for ever [P2]; where
+// that id is not signed, what is signed counts once too.
 
 import { z } from 'zod';
 import { Fault } from '../../core/assert.ts';
 import type { Actor } from '../../core/envelope.ts';
+import { sha256 } from '../../core/hash.ts';
 import type { Json } from '../../core/json.ts';
 import { readToken, type TriggerClaims } from '../../core/keys/token.ts';
 import { bodyBytesMax } from '../../core/limits.ts';
@@ -26,10 +28,12 @@ export interface Received {
   readonly replayed: boolean;
 }
 
-export type ReceiveRejection =
-  | Rejection
-  | DeliveryRejection
-  | { readonly code: 'body_too_large'; readonly bytesMax: number };
+export type ReceiveRejection = Rejection | DeliveryRejection | BodyUnread;
+
+/** Why there is no body to look at. */
+export interface BodyUnread {
+  readonly code: 'body_too_large' | 'body_incomplete' | 'unsupported_media_type';
+}
 
 /** The part of the swarm that a delivery needs. */
 export interface TriggerPort {
@@ -43,10 +47,8 @@ export interface ReceiveDeps {
   readonly sealKey: Uint8Array;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** The raw body, or its refusal when it is longer. */
-  readBody(
-    bytesMax: number,
-  ): Promise<Result<Uint8Array, { readonly code: 'body_too_large'; readonly bytesMax: number }>>;
+  /** The raw body, or why not. */
+  readBody(bytesMax: number): Promise<Result<Uint8Array, BodyUnread>>;
 }
 
 export interface DeliveryAt {
@@ -89,16 +91,24 @@ export async function receiveDelivery({ claims, headers, trace }: DeliveryAt, de
     now: deps.now(),
   });
   if (!verified.ok) return refused(verified.error);
-  const { deliveryId, eventType, payload } = verified.value;
+  const { deliveryId, eventType, payload, inexact, isNamed, once } = verified.value;
   const { result, replayed } = await deps.swarm.execute({
     id: `hook:${trigger}:${deliveryId}`,
-    remember: true,
+    // A name that was made here of what was signed is forgotten with it.
+    remember: isNamed,
+    ...(once === null ? {} : { once: { ...once, digest: sha256(`${trigger} ${once.digest}`).slice(0, digestChars) } }),
     actor: { kind: 'trigger', id: trigger },
     trace,
-    command: { type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
+    command: {
+      ...{ type: 'FireTrigger', trigger, delivery: deliveryId, eventType, payload },
+      ...(inexact === null ? {} : { inexact }),
+    },
   });
   return { result: result.ok ? ok(startedBy(result.value.id)) : result, replayed };
 }
+
+/** 16 bytes in hexadecimal: enough for content that only the holder of the trigger's secret can make. */
+const digestChars = 32;
 
 function refused(rejection: ReceiveRejection): Received {
   return { result: err(rejection), replayed: false };

@@ -2,8 +2,11 @@
 // been signed is not parsed. The caller bounds the body and finds the secret.
 
 import { createHash, createHmac, verify } from 'node:crypto';
-import { type Json, jsonDepth, jsonDepthMax } from '../../core/json.ts';
+import { type Json, jsonDepthMax } from '../../core/json.ts';
+import { eachUnfit, pointerOf, type Unfit } from '../../core/json-text.ts';
+import { eventTypeCharsMax, sameBodyMs } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import type { Once } from '../../core/swarm/service.ts';
 import type { GenericSignature, TriggerPreset } from '../../core/wire/triggers.ts';
 import { isSame } from '../secrets.ts';
 import { readBase64, readPublicKey, readSecret } from './signing-key.ts';
@@ -30,6 +33,15 @@ export interface VerifiedDelivery {
   readonly deliveryId: string;
   readonly eventType: string | null;
   readonly payload: Json;
+  /** True when the sender has named it; else `deliveryId` is a digest of what was signed. */
+  readonly isNamed: boolean;
+  /**
+   * What keeps it from counting again under another id, where the id is not signed: a digest of what is signed, hex, and for how
+   * long that is remembered (null: for ever).
+   */
+  readonly once: Once | null;
+  /** Numbers of the payload that no double keeps, by their JSON Pointers, as they are written; null when there is none. */
+  readonly inexact: Readonly<Record<string, string>> | null;
 }
 
 /** `detail` is a sentence for the sender; it holds nothing of the secret or of what was expected. */
@@ -76,7 +88,7 @@ function verifyStandard(delivery: DeliveryToVerify): Verified {
   if (!holds) return wrongSignature();
   const late = lateness(timestamp, delivery.now);
   if (late) return late;
-  return readJson(body, (payload) => ({ deliveryId: id, eventType: textMember(payload, 'type') }));
+  return readJson(body, SIGNED_ID, (payload) => ({ deliveryId: id, eventType: textMember(payload, 'type') }));
 }
 
 function signatureHolds(secret: string, content: Uint8Array, given: string): boolean {
@@ -92,7 +104,8 @@ function signatureHolds(secret: string, content: Uint8Array, given: string): boo
 
 /**
  * GitHub: `X-Hub-Signature-256` over the body, which is JSON or a form with the field `payload`. GitHub signs neither
- * time nor delivery id, so age cannot be checked; the id keeps a redelivery from counting twice.
+ * time nor delivery id, so age cannot be checked, and whoever has seen a delivery could send it again under another id: what
+ * was signed counts once, for ever.
  */
 function verifyGithub(delivery: DeliveryToVerify): Verified {
   const { headers, body, secret } = delivery;
@@ -103,12 +116,24 @@ function verifyGithub(delivery: DeliveryToVerify): Verified {
   const isForm = headers.get('content-type')?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true;
   const json = isForm ? formPayload(body) : body;
   if (!json) return refused('payload_invalid', 'Expected one form field, payload.');
-  return readJson(json, () => ({ deliveryId: id, eventType: headers.get('x-github-event') }));
+  const once = { digest: digestOf([body]), keepMs: null };
+  return readJson(json, { isNamed: true, once }, () => ({ deliveryId: id, eventType: headers.get('x-github-event') }));
 }
 
+/** The one field `payload` of a form, as bytes: a form is bytes, and UTF-8 is what they are read as afterwards (WHATWG URL, 5.1). */
 function formPayload(body: Uint8Array): Uint8Array | null {
-  const fields = new URLSearchParams(Buffer.from(body).toString('latin1')).getAll('payload');
-  return fields.length === 1 ? Buffer.from(fields[0] ?? '', 'utf8') : null;
+  // One character a byte, so that nothing is decoded yet.
+  const fields = Buffer.from(body).toString('latin1').split('&');
+  const values = fields.flatMap((field: string) => {
+    const [name = '', ...value] = field.split('=');
+    return formText(name) === 'payload' ? [formText(value.join('='))] : [];
+  });
+  return values.length === 1 ? Buffer.from(values[0] ?? '', 'latin1') : null;
+}
+
+function formText(text: string): string {
+  const escaped = /%([0-9a-f]{2})/gi;
+  return text.replaceAll('+', ' ').replace(escaped, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 /** Stripe: `Stripe-Signature: t=…,v1=…[,v1=…]`, hex HMAC-SHA-256 of `<t>.<body>` with the whole secret as the key. */
@@ -122,7 +147,7 @@ function verifyStripe(delivery: DeliveryToVerify): Verified {
   if (!given.some((one) => hmacHolds('sha256', 'hex', secret, content, one, 'v1='))) return wrongSignature();
   const late = lateness(timestamp, delivery.now);
   if (late) return late;
-  return readJson(body, (payload) => ({
+  return readJson(body, SIGNED_ID, (payload) => ({
     deliveryId: textMember(payload, 'id') ?? '',
     eventType: textMember(payload, 'type'),
   }));
@@ -139,13 +164,23 @@ function verifyGeneric(delivery: DeliveryToVerify, generic: GenericSignature): V
   if (!hmacHolds(generic.algorithm, generic.encoding, secret, content, given, generic.prefix)) return wrongSignature();
   const late = timestamp === null ? null : lateness(timestamp, delivery.now);
   if (late) return late;
-  const id = generic.idHeader
-    ? (headers.get(generic.idHeader) ?? '')
-    : `sha256:${createHash('sha256').update(body).digest('hex')}`;
-  return readJson(body, (payload) => ({
-    deliveryId: id,
-    eventType: generic.eventHeader ? headers.get(generic.eventHeader) : textMember(payload, 'type'),
+  const { idHeader, eventHeader } = generic;
+  // An id in a header is not signed. With a signed time the same again is refused as too old before it is forgotten.
+  const digest = digestOf(content);
+  const known = { isNamed: idHeader !== undefined, once: { digest, keepMs: sameBodyMs } };
+  return readJson(body, known, (payload) => ({
+    deliveryId: idHeader === undefined ? `sha256:${digest}` : (headers.get(idHeader) ?? ''),
+    eventType: eventHeader ? headers.get(eventHeader) : textMember(payload, 'type'),
   }));
+}
+
+/** The id is part of what is signed: it alone says which delivery this is. */
+const SIGNED_ID = { isNamed: true, once: null } as const;
+
+function digestOf(content: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part);
+  return hash.digest('hex');
 }
 
 function hmacHolds(
@@ -175,30 +210,58 @@ function lateness(timestamp: string, now: number): ReturnType<typeof refused> | 
   return null;
 }
 
-function readJson(body: Uint8Array, name: (payload: Json) => Omit<VerifiedDelivery, 'payload'>): Verified {
+function readJson(
+  body: Uint8Array,
+  known: Pick<VerifiedDelivery, 'isNamed' | 'once'>,
+  name: (payload: Json) => Pick<VerifiedDelivery, 'deliveryId' | 'eventType'>,
+): Verified {
+  let text: string;
   let payload: Json;
   try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body);
     // JSON.parse answers `any`; what it makes is Json by the definition of JSON.
-    payload = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body)) as Json;
+    payload = JSON.parse(text) as Json;
   } catch {
     return refused('payload_invalid', 'The body is not JSON in UTF-8.');
   }
-  if (jsonDepth(payload) > jsonDepthMax) return refused('payload_invalid', `Nested deeper than ${jsonDepthMax}.`);
-  if (!isFiniteJson(payload)) return refused('payload_invalid', 'A number is too large to be one.');
+  const looked = lookAt(payload, text);
+  if (!looked.ok) return refused('payload_invalid', `${pointerOf(looked.error.path)}: ${looked.error.message}`);
   const named = name(payload);
   // The id becomes a command's id for ever, so it has a form.
   if (!/^[\x21-\x7e]{1,256}$/.test(named.deliveryId)) {
     return refused('payload_invalid', 'The delivery has no id of 1 to 256 visible characters.');
   }
-  return ok({ ...named, payload });
+  const { eventType } = named;
+  if (eventType !== null && (eventType.length > eventTypeCharsMax || !eventType.isWellFormed())) {
+    return refused('payload_invalid', `An event type is well-formed text of at most ${eventTypeCharsMax} characters.`);
+  }
+  return ok({ ...named, ...known, payload, inexact: looked.value });
 }
 
-/** JSON.parse reads `1e999` as Infinity, which no JSON can say again: the journal would not take it. */
-function isFiniteJson(value: Json): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (value === null || typeof value !== 'object') return true;
-  return Object.values(value).every(isFiniteJson);
+/**
+ * What keeps a payload out as a whole, or its numbers that no double keeps. Much of a payload is never asked for, so text and
+ * numbers that cannot be kept are refused where a mapping takes them, and not before.
+ */
+function lookAt(payload: Json, text: string): Result<VerifiedDelivery['inexact'], Unfit> {
+  const inexact: Record<string, string> = {};
+  let count = 0;
+  let bad: Unfit | null = null;
+  eachUnfit(payload, text, { depthMax: jsonDepthMax }, (unfit) => {
+    if (unfit.what === 'text' || unfit.what === 'name') return false;
+    const { literal } = unfit;
+    if (literal === undefined || literal.length > literalCharsMax || ++count > inexactMax) {
+      bad = unfit;
+      return true;
+    }
+    const parts = unfit.path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`);
+    inexact[parts.join('')] = literal;
+    return false;
+  });
+  return bad === null ? ok(count === 0 ? null : inexact) : err(bad);
 }
+/** Such numbers in one payload, and characters of one: ids of other systems have twenty digits. */
+const inexactMax = 1_000;
+const literalCharsMax = 100;
 
 function textMember(payload: Json, key: string): string | null {
   if (payload === null || typeof payload !== 'object' || !Object.hasOwn(payload, key)) return null;

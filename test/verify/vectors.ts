@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { consistencyPath } from '../../core/journal/consistency.ts';
 import { preimage } from '../../core/journal/event.ts';
 import { inclusionPath, leafOf, rootOf } from '../../core/journal/merkle.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { root } from '../tidy/repository.ts';
 import {
   anArchive,
@@ -42,7 +42,7 @@ function json(value: unknown): string {
 function texts(): Record<string, string> {
   const genesis = events[0];
   return {
-    'canonical.json': json(SPELLINGS.map((text) => ({ text, canonical: canonical(JSON.parse(text)) }))),
+    'canonical.json': json(SPELLINGS.map((text) => ({ text, canonical: canonicalStored(JSON.parse(text)) }))),
     'events.json': json(
       events.map((event) => ({ seq: event.seq, preimage: preimage(origin, event), hash: event.hash })),
     ),

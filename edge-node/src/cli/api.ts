@@ -3,6 +3,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Json } from '../../../core/json.ts';
+import { hasRepeatedMember } from '../../../core/json-text.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
 import { printable } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -228,7 +230,9 @@ function reasonOf(error: unknown): string {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text) as Json; // what JSON.parse gives is Json
+    // An answer that can be read in two ways is none.
+    return hasRepeatedMember(value, text) ? undefined : value;
   } catch {
     return undefined; // Nothing of ours is undefined in JSON: the caller takes it for "not JSON".
   }

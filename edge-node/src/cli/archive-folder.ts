@@ -8,7 +8,7 @@ import { GENESIS } from '../../../core/journal/event.ts';
 import { heldTo } from '../../../core/journal/held.ts';
 import { leafOf, rootOf } from '../../../core/journal/merkle.ts';
 import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core/journal/verify.ts';
-import { canonical } from '../../../core/json.ts';
+import { canonicalStored } from '../../../core/json.ts';
 import { checkpoint } from '../../../core/wire/resources.ts';
 import { type Judged, type Known, parse } from './proved-file.ts';
 import { readSegmentFile } from './segment-file.ts';
@@ -81,7 +81,7 @@ async function takeSegment(
   const file = await readSegmentFile(bytes);
   if (file === null) return `segment ${basename(key)} cannot be read`;
   const { origin: own, ...mark } = file.mark;
-  if (canonical(mark) !== canonical({ from, to, previous, head, root }))
+  if (canonicalStored(mark) !== canonicalStored({ from, to, previous, head, root }))
     return `segment ${basename(key)} says something else of itself than the manifest`;
   const bad = verifier.take(file.events);
   if (bad) return bad;

@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Json } from '../../../core/json.ts';
+import { findUnfit, pointerOf } from '../../../core/json-text.ts';
 import { bodyBytesMax } from '../../../core/limits.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
 import type { Terminal } from './terminal.ts';
@@ -15,11 +16,15 @@ export async function readInput(
   const source = text === '-' ? 'standard input' : text.startsWith('@') ? text.slice(1) : 'the input';
   const read = await readText(text, terminal);
   if (!read.ok) return read;
+  let value: Json;
   try {
-    return ok(JSON.parse(read.value) as Json); // what JSON.parse gives is Json
+    value = JSON.parse(read.value) as Json; // what JSON.parse gives is Json
   } catch {
     return err(`${source} is not JSON`);
   }
+  // Sent on, it would not say any more what was written here, and the platform could not see it.
+  const unfit = findUnfit(value, read.value);
+  return unfit === null ? ok(value) : err(`${source} is not taken: ${pointerOf(unfit.path)}: ${unfit.message}`);
 }
 
 async function readText(text: string, terminal: Pick<Terminal, 'readAll' | 'cwd'>): Promise<Result<string, string>> {

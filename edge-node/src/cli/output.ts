@@ -1,5 +1,7 @@
 // Output for people: columns, credits, times. Nothing here is read by programs; those ask for --json.
 
+import { readTime } from '../../../core/rfc3339.ts';
+
 /** Columns of text, each as wide as its widest cell. The last is not padded. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows].map((row) => row.map(printable));
@@ -46,9 +48,8 @@ export function spanMsOf(text: string): number | null {
 export function timeOf(text: string, now: number): string | null {
   const ms = spanMsOf(text);
   if (ms !== null) return new Date(now + ms).toISOString();
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)) return null;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? null : new Date(at).toISOString();
+  const at = readTime(text);
+  return at === null ? null : new Date(at).toISOString();
 }
 
 /** A span in words of a glance: `850 ms`, `12.3 s`, `4 min`. */

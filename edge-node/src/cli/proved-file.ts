@@ -7,6 +7,8 @@ import { judgeContinuation, NOT_GOING_ON } from '../../../core/journal/continuat
 import { heldTo } from '../../../core/journal/held.ts';
 import { verifyEventProof, verifyTaskProof } from '../../../core/journal/proof.ts';
 import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core/journal/verify.ts';
+import type { Json } from '../../../core/json.ts';
+import { hasRepeatedMember } from '../../../core/json-text.ts';
 import {
   checkpoint as checkpointSchema,
   consistencyProof,
@@ -150,10 +152,11 @@ function decode(bytes: Uint8Array): string | null {
   }
 }
 
-/** Undefined for what is not JSON. */
+/** Undefined for what is not JSON, or says something twice: a proof that can be read in two ways proves neither. */
 export function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text) as Json; // what JSON.parse gives is Json
+    return hasRepeatedMember(value, text) ? undefined : value;
   } catch {
     return undefined;
   }

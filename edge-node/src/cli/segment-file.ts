@@ -5,7 +5,7 @@ import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import type { SegmentMark } from '../../../core/archive/segment.ts';
 import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../../core/archive/segment-rows.ts';
 import { type CloudEvent, toCloudEvent } from '../../../core/journal/cloud-event.ts';
-import { canonical } from '../../../core/json.ts';
+import { canonicalStored } from '../../../core/json.ts';
 
 /** What one page may unpack to: far more than a segment of the largest events has. */
 const pageBytesMax = 1024 * 1024 * 1024;
@@ -46,7 +46,7 @@ export function eventsOf(
   rows: readonly object[],
 ): CloudEvent[] {
   return eventsOfRows(rows, previous).map((event) => {
-    if (canonical(JSON.parse(event.body)) !== event.body) throw new TypeError('a body is canonical');
+    if (canonicalStored(JSON.parse(event.body)) !== event.body) throw new TypeError('a body is canonical');
     return toCloudEvent(origin, event);
   });
 }

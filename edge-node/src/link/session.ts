@@ -2,6 +2,7 @@
 // takes orders, and notices when nobody is there any more.
 
 import { Fault } from '../../../core/assert.ts';
+import { cutText } from '../../../core/cut-text.ts';
 import { canonical } from '../../../core/json.ts';
 import { checkpointMs, factsPerBatchMax, ordersInFlightMax } from '../../../core/limits.ts';
 import {
@@ -194,9 +195,9 @@ function history(talk: Conversation, { checkpoint, path }: Frame<'history'>): Ve
 }
 
 function problem(talk: Conversation, frame: Frame<'problem'>): Verdict {
-  const code = frame.code.slice(0, 100);
+  const code = cutText(frame.code, 100);
   talk.deps.log('warn', 'the squad reports a problem', { code });
-  talk.deps.problem(code, frame.detail.slice(0, 300));
+  talk.deps.problem(code, cutText(frame.detail, 300));
   if (code === 'history_conflict') talk.deps.history?.refused();
   // Facts of another epoch are never taken: only a new welcome says which one is in force.
   return code === 'epoch_stale' ? useless('the swarm is in another epoch') : null;

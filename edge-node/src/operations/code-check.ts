@@ -2,6 +2,7 @@
 // the project's own programs, with plug-ins and configuration that are code, so the folder needs the run permission.
 
 import { z } from 'zod';
+import { cutText, cutTextStart } from '../../../core/cut-text.ts';
 import { type Checker, checkerNames, checkers, usesChecker } from './check/checkers.ts';
 import { type Diagnostic, diagnosticSchema, readLines, withoutFolder } from './check/diagnostic.ts';
 import { binProgram, manifestOf, packageProgram } from './check/find-program.ts';
@@ -112,7 +113,7 @@ async function scriptJobs(folder: string, script: string, context: OperationCont
         ? { file: process.execPath, arguments: [] }
         : await binProgram(folder, step.name, context.permissions);
     if (program === null) {
-      throw new OperationFailure('checker_not_found', `the project brings no program ${step.name.slice(0, 60)}`);
+      throw new OperationFailure('checker_not_found', `the project brings no program ${cutText(step.name, 60)}`);
     }
     const whole = { file: program.file, arguments: [...program.arguments, ...step.arguments] };
     jobs.push({ name: step.name, version: '', program: whole, read: readLines, stopsOthers: true });
@@ -140,7 +141,7 @@ function addTool(check: Check, job: Job, result: ProgramResult, folder: string):
   const found = job.read(result.stdout, folder).map((diagnostic) => ({ tool: job.name, ...diagnostic }));
   const unexplained = result.exitCode !== 0 && found.length === 0;
   const printed = unexplained ? `${result.stdout}\n${result.stderr}`.trim() : '';
-  const output = withoutFolder(printed, folder).slice(-outputLengthMax);
+  const output = cutTextStart(withoutFolder(printed, folder), outputLengthMax);
   check.tools.push({ name: job.name, version: job.version, exitCode: result.exitCode, output });
   check.clean &&= result.exitCode === 0 && found.every((diagnostic) => diagnostic.severity !== 'error');
   check.outputCut ||= result.outputCut;

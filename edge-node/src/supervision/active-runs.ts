@@ -1,6 +1,7 @@
 // The attempts that are running now: their leases and deadlines by the monotonic clock, their progress and heartbeats. It
 // stores nothing; what ends or progresses is told to the supervisor.
 
+import { cutText } from '../../../core/cut-text.ts';
 import type { Cancel, Clock } from '../clock.ts';
 import type { Operation, OperationContext } from '../operations/operation.ts';
 import type { Progress } from './attempt-facts.ts';
@@ -138,7 +139,7 @@ function stopRun(table: Table, attempt: string, reason: StopReason): number | nu
 function takeNews(table: Table, run: Run, fraction: number, note: string | undefined): void {
   if (table.runs.get(run.attempt.attempt) !== run) return;
   const next = Number.isFinite(fraction) ? Math.min(Math.max(fraction, run.fraction), 1) : run.fraction;
-  const text = note === undefined ? run.note : note.slice(0, noteCharsMax);
+  const text = note === undefined ? run.note : cutText(note.toWellFormed(), noteCharsMax);
   if (next === run.fraction && text === run.note) return;
   run.fraction = next;
   run.note = text;

@@ -1,7 +1,7 @@
 // Attempts and orders in the device's database: what was taken, what runs, what ended. Rules stand in judge.ts.
 
 import type { AttemptId, TaskId } from '../../../core/ids.ts';
-import { canonical, type Json } from '../../../core/json.ts';
+import { canonicalStored, type Json } from '../../../core/json.ts';
 import type { Order, OrderBody } from '../../../core/wire/device.ts';
 import type { DeviceDatabase, Row } from '../outbox/database.ts';
 
@@ -67,7 +67,7 @@ export function openAttemptStore(database: DeviceDatabase): AttemptStore {
       database.run(
         `INSERT INTO attempts (attempt, task, fence, state, operation, input, price_micro, lease_ms, lease_until, deadline, runs, trace)
          VALUES (?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`,
-        ...[offer.attempt, offer.task, offer.fence, offer.operation, canonical(offer.input)],
+        ...[offer.attempt, offer.task, offer.fence, offer.operation, canonicalStored(offer.input)],
         ...[offer.priceMicro, offer.leaseMs, leaseUntil, offer.deadline, trace],
       );
     },

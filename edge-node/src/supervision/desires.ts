@@ -2,6 +2,7 @@
 // reported under the same version.
 
 import { z } from 'zod';
+import { cutText } from '../../../core/cut-text.ts';
 import type { Json, JsonObject } from '../../../core/json.ts';
 import type { FactBody } from '../../../core/wire/device.ts';
 import type { Outbox } from '../outbox/outbox.ts';
@@ -39,7 +40,8 @@ export function createDesires({ store, outbox, settings }: DesiresDeps): Desires
       }
       const ignored = Object.keys(desired).filter((name) => name !== 'parallel');
       const reported: Record<string, Json> = { parallel: effective() };
-      if (ignored.length > 0) reported.ignored = ignored.slice(0, ignoredShownMax).map((name) => name.slice(0, 100));
+      if (ignored.length > 0)
+        reported.ignored = ignored.slice(0, ignoredShownMax).map((name) => cutText(name.toWellFormed(), 100));
       // `Json` has readonly arrays, the schema's type has not: the value is the same.
       outbox.append([{ body: { type: 'device.reported', version: current.version, reported } as FactBody }]);
     },

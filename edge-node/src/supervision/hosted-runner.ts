@@ -4,6 +4,7 @@
 import { fork } from 'node:child_process';
 import * as module from 'node:module';
 import { join } from 'node:path';
+import { cutText } from '../../../core/cut-text.ts';
 import type { Cancel, Clock } from '../clock.ts';
 import type { Level, Log, LogFields } from '../log.ts';
 import type { FolderGrant } from '../permissions.ts';
@@ -137,7 +138,7 @@ export function startOperationHost(): Host {
     },
     onMessage: (listener) => child.on('message', listener),
     onEnd(listener) {
-      child.once('error', (error) => listener(error.message.slice(0, 300)));
+      child.once('error', (error) => listener(cutText(error.message, 300)));
       child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
     },
     dismiss: () => child.disconnect(),

@@ -1,5 +1,6 @@
 // May this device do what it is offered? Its own rules come first: an offer can never widen them. Pure.
 
+import { cutText } from '../../../core/cut-text.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { StoredAttempt } from './attempt-store.ts';
 
@@ -51,9 +52,10 @@ const issuesShownMax = 5;
 function describeIssues(
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
 ): string {
-  return issues
+  const shown = issues
     .slice(0, issuesShownMax)
     .map(({ path, message }) => `/${path.map(String).join('/')}: ${message}`)
-    .join('; ')
-    .slice(0, 1_000);
+    .join('; ');
+  // Names of members may be anything that an earlier version took.
+  return cutText(shown.toWellFormed(), 1_000);
 }

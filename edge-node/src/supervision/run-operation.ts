@@ -1,6 +1,8 @@
 // Runs one operation to its end and says what came of it, in words that may leave the device.
 
-import { canonical, jsonDepth, jsonDepthMax } from '../../../core/json.ts';
+import { cutText } from '../../../core/cut-text.ts';
+import { canonical } from '../../../core/json.ts';
+import { findUnfit } from '../../../core/json-text.ts';
 import { errorMessageCharsMax, taskResultBytesMax } from '../../../core/limits.ts';
 import type { FactBody, Failure } from '../../../core/wire/device.ts';
 import type { Log } from '../log.ts';
@@ -49,11 +51,11 @@ export async function runOperation(
     return endOfError(operation.name, error, log);
   }
   const parsed = operation.output.safeParse(value);
-  if (!parsed.success || jsonDepth(parsed.data) > jsonDepthMax) {
+  if (!parsed.success || findUnfit(parsed.data as ResultJson) !== null) {
     log('error', 'an operation answered with something else than it promised', { operation: operation.name });
     return failure('result_invalid', 'The result is not of the shape that the operation promises.');
   }
-  // The output schema describes JSON, and its depth has just been counted.
+  // The output schema describes JSON, and it was just looked at as a whole.
   const result = parsed.data as ResultJson;
   if (Buffer.byteLength(canonical(result)) > taskResultBytesMax) {
     return failure('result_too_large', `A result has at most ${taskResultBytesMax} bytes.`);
@@ -63,7 +65,7 @@ export async function runOperation(
 
 function endOfError(operation: string, error: unknown, log: Log): RunEnd {
   if (error instanceof OperationFailure) {
-    const message = error.message.slice(0, errorMessageCharsMax);
+    const message = cutText(error.message.toWellFormed(), errorMessageCharsMax);
     if (error.code === 'path_not_granted') return { type: 'declined', code: error.code, message };
     const code = /^[a-z][a-z0-9_]{0,99}$/.test(error.code) ? error.code : 'operation_failed';
     return { type: 'failed', error: { code, message, retryable: error.retryable } };

@@ -3,13 +3,12 @@
 
 import type { PastMoment } from '../../../core/history/port.ts';
 import { type Id, newId } from '../../../core/ids.ts';
-import { entrySpanId } from '../../../core/traces/trace-context.ts';
-import { traceparentPattern } from '../../../core/wire/terms.ts';
+import { entrySpanId, readTraceparent } from '../../../core/traces/trace-context.ts';
 
 /** One request, from its arrival to its answer. */
 export interface Frame {
   readonly requestId: Id<'req'>;
-  /** W3C `traceparent`: the caller's when it is well formed, else a new one. */
+  /** W3C `traceparent`: the caller's when it can be read, else a new one. */
   readonly trace: string;
   /** True when it came by TLS. */
   readonly isSecure: boolean;
@@ -34,12 +33,11 @@ const ID_BYTES = 10;
 const TRACE_BYTES = 16;
 
 export function openFrame(request: Request, deps: FrameDeps): Frame {
-  const given = request.headers.get('traceparent');
-  const isTraced = given !== null && traceparentPattern.test(given);
-  const bytes = deps.entropy(isTraced ? ID_BYTES : ID_BYTES + TRACE_BYTES);
+  const given = readTraceparent(request.headers.get('traceparent') ?? '');
+  const bytes = deps.entropy(given === null ? ID_BYTES + TRACE_BYTES : ID_BYTES);
   return {
     requestId: newId('req', deps.now(), bytes.subarray(0, ID_BYTES)),
-    trace: isTraced ? given : newTrace(bytes.subarray(ID_BYTES)),
+    trace: given ?? newTrace(bytes.subarray(ID_BYTES)),
     isSecure: request.url.startsWith('https:'),
     route: null,
     rateLimit: null,

@@ -1,6 +1,7 @@
 // Refusals and faults as RFC 9457 problems. What a fault was stays with us; the client gets the request's id to ask with.
 
 import { Fault } from '../../../core/assert.ts';
+import { cutText } from '../../../core/cut-text.ts';
 import { type FieldError, meaningOf, type Refusal, retryAfterSeconds } from '../problems.ts';
 import type { Frame } from './frame.ts';
 
@@ -34,23 +35,41 @@ export function problemResponse(refusal: Refusal, frame: Frame, deps: Pick<Probl
   if (seconds !== null) headers.set('retry-after', String(seconds));
   // RFC 9110 11.6.1: a 401 says how to do better. Not where a person mistyped a password: browsers would ask for another.
   if (status === 401 && code !== 'invalid_credentials') headers.set('www-authenticate', 'Bearer realm="starling"');
+  // RFC 9110 15.5.16: a 415 for a packing says which ones would do.
+  if (typeof refusal.acceptEncoding === 'string') headers.set('accept-encoding', refusal.acceptEncoding);
   if (Array.isArray(refusal.allow)) headers.set('allow', refusal.allow.join(', '));
   return new Response(JSON.stringify(problem), { status, headers });
 }
 
-/** The answer when something threw. A fault may pass, a defect does not: 503 and 500. */
+/** The answer when something threw. A full disk and other faults may pass, a defect does not: 507, 503 and 500. */
 export function faultResponse(fault: unknown, frame: Frame, deps: ProblemDeps): Response {
   deps.report(fault, frame.requestId);
+  if (isDiskFull(fault))
+    return problemResponse({ code: 'storage_exhausted', retryAfterSeconds: diskRetrySeconds }, frame, deps);
   return problemResponse({ code: isPassing(fault) ? 'unavailable' : 'internal' }, frame, deps);
 }
+/** Room comes back when somebody makes some. */
+const diskRetrySeconds = 10;
+
+/**
+ * True when there is no room left for what was to be written. An object's fault says so in the words of SQLite, and has kept
+ * nothing of what it was asked; other storage in those of the system. Causes are looked at as well.
+ */
+export function isDiskFull(fault: unknown): boolean {
+  for (let cause = fault, depth = 0; cause instanceof Error && depth < causesMax; cause = cause.cause, depth++)
+    if (/SQLITE_FULL|database or disk is full|\bENOSPC\b|no space left on device/i.test(cause.message)) return true;
+  return false;
+}
+const causesMax = 5;
 
 /**
  * True for a fault that may be over in a moment: our own, and those of the platform, which arrive from an object without
- * their class but with these marks (`overloaded`: it has too much to do; `retryable`: it was moved or restarted).
+ * their class but with these marks (`overloaded`: it has too much to do; `retryable`: it was moved or restarted;
+ * `durableObjectReset`: its storage failed, nothing of the call was kept, and it begins anew).
  */
 export function isPassing(fault: unknown): boolean {
   if (fault instanceof Fault) return fault.retryable;
-  return fault instanceof Error && (isMarked(fault, 'overloaded') || isMarked(fault, 'retryable'));
+  return fault instanceof Error && MARKS.some((mark) => isMarked(fault, mark));
 }
 
 /** True when the object has too much to do: asking again at once would make it worse. */
@@ -58,7 +77,9 @@ export function isOverloaded(fault: unknown): boolean {
   return fault instanceof Error && isMarked(fault, 'overloaded');
 }
 
-function isMarked(fault: Error, mark: 'overloaded' | 'retryable'): boolean {
+const MARKS = ['overloaded', 'retryable', 'durableObjectReset'] as const;
+
+function isMarked(fault: Error, mark: (typeof MARKS)[number]): boolean {
   return mark in fault && (fault as Error & Record<typeof mark, unknown>)[mark] === true;
 }
 
@@ -68,7 +89,7 @@ function detailsOf(refusal: Refusal): Record<string, unknown> {
   for (const [name, value] of Object.entries(refusal)) {
     if (OWN.has(name) || value === undefined) continue;
     const isSmall = typeof value !== 'object' || value === null || JSON.stringify(value).length <= detailCharsMax;
-    if (isSmall) told[name] = typeof value === 'string' ? value.slice(0, detailCharsMax) : value;
+    if (isSmall) told[name] = typeof value === 'string' ? cutText(value, detailCharsMax) : value;
   }
   return told;
 }

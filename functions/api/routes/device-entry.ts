@@ -13,6 +13,7 @@ import { idOf } from '../../../core/wire/terms.ts';
 import { timeText } from '../../../core/work/view.ts';
 import { answer, type Call, callSwarm, noteReplay, type OpenCall, perform, refuse } from '../call.ts';
 import { bearerOf } from '../middleware/authenticate.ts';
+import type { Refusal } from '../problems.ts';
 import { openRoute, type Route, route } from '../route.ts';
 import { DeviceEnrollment, EnrolledDevice, Enrollment, NewEnrollment } from '../shapes/devices.ts';
 import { take, takeByAddress } from '../take.ts';
@@ -68,7 +69,14 @@ export const deviceEntryRoutes: readonly Route[] = [
     summary: 'Connect a device by WebSocket',
     description: `Subprotocol \`${SUBPROTOCOL}\`, authorised by the device’s credential. See the device protocol.`,
     answers: { 101: { description: 'The socket, on which the squad sends its challenge.', body: null } },
-    refuses: ['unauthenticated', 'upgrade_required', 'unavailable'],
+    refuses: [
+      'unauthenticated',
+      'upgrade_required',
+      'subprotocol_unsupported',
+      'too_many_connections',
+      'squad_full',
+      'unavailable',
+    ],
     limited: 'by-route',
     raw: true,
     serve: (_, call) => connect(call),
@@ -148,5 +156,21 @@ async function connect(call: OpenCall): Promise<Response> {
   headers.set(UPGRADE_HEADERS.swarm, s);
   headers.set(UPGRADE_HEADERS.device, d);
   headers.set(UPGRADE_HEADERS.audience, new URL(request.url).host);
-  return deps.squadFetch(s, q, new Request(request, { headers }));
+  const answered = await deps.squadFetch(s, q, new Request(request, { headers }));
+  return answered.status === 101 ? answered : refuse(await refusalOf(answered), call);
 }
+
+/** Why the squad opens no socket. Its own answer says no more than that, and its headers are not ours to add to. */
+async function refusalOf(answered: Response): Promise<Refusal> {
+  const said = squadProblem.safeParse(await answered.json().catch(() => null));
+  if (!said.success) return { code: 'unavailable' };
+  const { code, detail } = said.data;
+  const seconds = Number(answered.headers.get('retry-after') ?? Number.NaN);
+  return { code, detail, ...(Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {}) };
+}
+
+/** The refusals of a squad that a device can act on (durable-objects/squad/upgrade.ts). */
+const squadProblem = z.object({
+  code: z.enum(['upgrade_required', 'subprotocol_unsupported', 'too_many_connections', 'squad_full']),
+  detail: z.string(),
+});

@@ -24,6 +24,7 @@ import { receiveExport } from '../../imports/receive.ts';
 import { unpacked } from '../../imports/unpacked.ts';
 import { answer, type Call, callSwarm, done, refuse } from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
+import { refuseEncoding } from '../middleware/body.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, type Route, route } from '../route.ts';
 import { asksForAll, NOT_OWN } from '../seen-forks.ts';
@@ -78,6 +79,8 @@ export const importRoutes: readonly Route[] = [
         const detail = `Send the export as it was written, with Content-Type: ${contentType}.`;
         return refuse({ code: 'unsupported_media_type', detail }, call);
       }
+      const packed = refuseEncoding(call.request, ['gzip']);
+      if (packed) return refuse(packed, call);
       return bringIn(query.name ?? 'import', query.key ?? null, call);
     },
   }),

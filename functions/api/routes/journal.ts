@@ -46,13 +46,13 @@ export const journalRoutes: readonly Route[] = [
     tag: 'Journal',
     summary: 'Follow the journal live',
     description:
-      'Server-sent events: `id` is the seq, `event` the type, `data` the event as CloudEvents 1.0. A client that comes back with `Last-Event-ID` goes on after it.',
+      'Server-sent events: `id` is the seq, `event` the type, `data` the event as CloudEvents 1.0. A client that comes back with `Last-Event-ID` goes on after it; one that is ahead of the journal is `size_ahead`.',
     scope: 'journal:read',
     query: z.strictObject({ from: seq.optional().meta({ description: 'Where to begin; 1 when left out.' }) }),
     answers: {
       200: { description: 'The stream, for as long as you read.', body: { contentType: 'text/event-stream' } },
     },
-    refuses: ['limit_reached', 'history_expired', 'history_damaged'],
+    refuses: ['limit_reached', 'size_ahead', 'history_expired', 'history_damaged'],
     serve: async ({ query }, call) => {
       const { swarm, actor } = call.caller;
       const seen = call.request.headers.get('last-event-id');
@@ -68,8 +68,9 @@ export const journalRoutes: readonly Route[] = [
         const inForce = await read({ type: 'status' }, call);
         return inForce.ok ? new Response(null, { headers }) : refuse(inForce.error, call);
       }
-      const from = seen === null ? (query.from ?? 1) : Number(seen) + 1;
-      const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from), call.deps);
+      const after = seen === null ? undefined : Number(seen);
+      const from = after === undefined ? (query.from ?? 1) : after + 1;
+      const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from, after), call.deps);
       if (!followed.ok) return refuse(followed.error, call);
       // The bytes of the swarm's own stream: nothing stands between it and the client.
       return new Response(followed.value, { headers });

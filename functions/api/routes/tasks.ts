@@ -1,6 +1,7 @@
 // Tasks: asked for, watched, cancelled, proved.
 
 import type { Json } from '../../../core/json.ts';
+import { readTime } from '../../../core/rfc3339.ts';
 import { isOpen, TASK_STATES, type TaskState } from '../../../core/work/state.ts';
 import { answer, asObject, type Call, callSwarm, execute, perform, refuse, show } from '../call.ts';
 import { preferredWait } from '../middleware/prefer.ts';
@@ -112,7 +113,7 @@ export const taskRoutes: readonly Route[] = [
 
 /** A time on the wire as a command has it. */
 export function timeOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
+  return text === undefined ? undefined : (readTime(text) ?? undefined); // the schema has read it once
 }
 
 /**

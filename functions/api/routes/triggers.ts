@@ -152,6 +152,8 @@ export const triggerRoutes: readonly Route[] = [
       'trigger_not_found',
       'rate_limited',
       'body_too_large',
+      'body_incomplete',
+      'unsupported_media_type',
       'signature_missing',
       'signature_invalid',
       'timestamp_too_old',

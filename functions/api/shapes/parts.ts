@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { At } from '../../../core/history/port.ts';
 import { listLimitDefault, listLimitMax } from '../../../core/limits.ts';
+import { readTime } from '../../../core/rfc3339.ts';
 
 const cursorCharsMax = 200;
 
@@ -16,17 +17,15 @@ export function wholeNumber(least: number, most: number, description: string) {
     .meta({ type: 'integer', minimum: least, maximum: most, description });
 }
 
-/** A time as RFC 3339 writes it, with any fraction and any offset. */
-const timePattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const seqPattern = /^(0|[1-9]\d{0,15})$/;
 
 /** A moment of the past: the seq of an event, or a time. */
 export const moment = z
   .string()
-  .refine((text) => seqPattern.test(text) || (timePattern.test(text) && !Number.isNaN(Date.parse(text))), {
+  .refine((text) => seqPattern.test(text) || readTime(text) !== null, {
     message: 'expected the seq of an event, or a time as RFC 3339 writes it',
   })
-  .transform((text): At => (seqPattern.test(text) ? { seq: Number(text) } : { time: Date.parse(text) }))
+  .transform((text): At => (seqPattern.test(text) ? { seq: Number(text) } : { time: readTime(text) ?? 0 }))
   .meta({
     type: 'string',
     description: 'The moment after the event of this seq, or after the last event at or before this time (RFC 3339).',

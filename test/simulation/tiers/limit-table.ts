@@ -17,6 +17,8 @@ const STORAGE = 'of the object’s size: a gigabyte of rows';
 /** Limits that no command of a swarm can reach, and why. */
 export const NOT_REACHED = {
   bodyBytesMax: API,
+  eventTypeCharsMax: API,
+  sameBodyMs: PACE,
   frameBytesMax: SQUAD,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
   retryMsMin: PACE,

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { cutText } from '../../../../core/cut-text.ts';
 import { ROLE_SCOPES, ROLES } from '../../../../core/keys/scopes.ts';
 import type { Api, ApiRequest } from '../api.ts';
 import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
@@ -75,7 +76,7 @@ async function loginWithPassword(context: CommandContext): Promise<ExitCode> {
   const scopes = ROLE_SCOPES[value.role ?? 'admin'];
   const key = await api.post('/v1/keys', {
     ...session,
-    body: { name: `starling on ${hostname()}`.slice(0, 100), scopes },
+    body: { name: cutText(`starling on ${hostname()}`, 100), scopes },
   });
   // The session was for this alone; that it could not be ended is no reason to fail.
   await api.post('/v1/logout', session);

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { Fault } from '../../../../core/assert.ts';
+import { cutText } from '../../../../core/cut-text.ts';
 import { NOT_GOING_ON } from '../../../../core/journal/continuation.ts';
 import { PRIVACY_CLASSES } from '../../../../core/wire/terms.ts';
 import { enrolDevice } from '../../enrolment.ts';
@@ -23,7 +24,7 @@ const tokenCharsMax = 600;
 export async function enrol(context: CommandContext): Promise<ExitCode> {
   const { api, flags, terminal } = context;
   const home = deviceHome(terminal.env, flags.one('home'));
-  const name = (flags.one('name') ?? hostname()).slice(0, 100);
+  const name = cutText(flags.one('name') ?? hostname(), 100);
   return guarded(context, async () => {
     openHome(home);
     const settings = settingsOf(context, readSettings(home));

@@ -3,6 +3,7 @@
 
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { cutText } from '../../../../core/cut-text.ts';
 
 /** A finding, where it is, and what it is called. */
 export const diagnosticSchema = z.strictObject({
@@ -37,7 +38,7 @@ export function withoutFolder(text: string, folder: string): string {
 
 function cut(message: string): string {
   const trimmed = message.trim();
-  return trimmed.length > messageLengthMax ? `${trimmed.slice(0, messageLengthMax)}…` : trimmed;
+  return trimmed.length > messageLengthMax ? `${cutText(trimmed, messageLengthMax)}…` : trimmed;
 }
 
 /** The path as the result shows it; null for a path outside the folder. */

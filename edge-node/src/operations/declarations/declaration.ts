@@ -1,6 +1,7 @@
 // A declaration as the outline shows it, and what the readers of all languages share.
 
 import type { Node } from 'web-tree-sitter';
+import { cutText } from '../../../../core/cut-text.ts';
 
 /** Something a file declares at its top level, or a method of such a class. */
 export interface Declaration {
@@ -42,12 +43,11 @@ export function headOf(node: Node, text: string, bodyField = 'body'): string {
 
 /** Text on one line, without the mark that opens a body, cut to a length people read. */
 export function oneLine(text: string): string {
-  const line = text
-    .slice(0, 4 * signatureLengthMax)
+  const line = cutText(text, 4 * signatureLengthMax)
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/\s*(?:\{|=>|=|:|;)$/, '');
-  return line.length > signatureLengthMax ? `${line.slice(0, signatureLengthMax - 1)}…` : line;
+  return line.length > signatureLengthMax ? `${cutText(line, signatureLengthMax - 1)}…` : line;
 }
 
 /** The named children of a node; none of none. */

@@ -1,6 +1,7 @@
 // Renders any JSON value so that people can read it: scalars as text, flat rows as a table, flat objects as a list, and
 // whatever is deeper as JSON.
 
+import { cutText } from '../../../../core/cut-text.ts';
 import { block, code, list, plain, table } from './markdown.ts';
 
 /** A JSON value. */
@@ -58,6 +59,6 @@ function isFlatObject(value: Json): value is { readonly [key: string]: Json } {
 
 function json(value: Json): string {
   const text = JSON.stringify(value, null, 2);
-  const cut = text.length > jsonLengthMax ? `${text.slice(0, jsonLengthMax)}\n… cut` : text;
+  const cut = text.length > jsonLengthMax ? `${cutText(text, jsonLengthMax)}\n… cut` : text;
   return block(cut, cut === text ? 'json' : '');
 }

@@ -1,6 +1,7 @@
 // Finds where one symbol is declared and used. Files are added one by one and only what may matter is kept; what a name
 // means is asked at the end, when all files are known.
 
+import { cutText } from '../../../../core/cut-text.ts';
 import { plainName } from '../declarations/declaration.ts';
 import { type FileSymbols, positionsIn } from './file-symbols.ts';
 import { type ModuleIndex, moduleIndex, type Target } from './module-index.ts';
@@ -60,7 +61,7 @@ export function symbolSearch(symbol: string, paths: readonly string[]): SymbolSe
       const positionOf = positionsIn(text);
       const placeOf = (start: number): Place => {
         const { line, column, lineText } = positionOf(start);
-        return { file: path, line, column, text: lineText.trim().slice(0, lineLengthMax) };
+        return { file: path, line, column, text: cutText(lineText.trim(), lineLengthMax) };
       };
       if (symbols.links !== null) index.add(path, symbols.links, namesDeclared(symbols));
       const declared = new Set<string>();
