@@ -8,11 +8,14 @@ import { assert } from '../core/assert.ts';
 import { squadName } from '../core/devices/port.ts';
 import type { ForkPort } from '../core/forks/port.ts';
 import type { PastPort } from '../core/history/port.ts';
+import type { KeyId } from '../core/ids.ts';
+import type { Scope } from '../core/keys/scopes.ts';
 import { supplyMicroDefault } from '../core/limits.ts';
 import { type Log, loggerOf } from '../core/log-line.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
 import type { TelemetrySink } from '../core/telemetry/port.ts';
 import type { TraceExporterPort } from '../core/traces/port.ts';
+import { key as keyView } from '../core/wire/resources.ts';
 import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
 import { type CloudEnv, readSink } from './cloud/settings.ts';
@@ -175,6 +178,7 @@ function directoryOf(env: Env, baseUrl: string): Directory {
     secret: deriveKey(env.STARLING_SECRET, 'directory'),
     baseUrl,
     createSwarm: (made) => createSwarm(swarmOf(env, made.swarm.id), made),
+    keyScopes: ({ swarm, key }) => keyScopes(swarmOf(env, swarm), key),
     ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
     now: () => Date.now(),
     entropy: () => randomBytes(10),
@@ -203,6 +207,12 @@ function nameOf(cause: unknown): string {
 
 function stackOf(cause: unknown): string | null {
   return cause instanceof Error ? (cause.stack ?? null) : null;
+}
+
+/** A key asks after itself: it is answered while it is in force. */
+async function keyScopes(swarm: SwarmService, key: KeyId): Promise<readonly Scope[] | null> {
+  const found = await swarm.read({ kind: 'key', id: key, scopes: [] }, { type: 'key', id: key });
+  return found.ok ? keyView.parse(found.value).scopes : null;
 }
 
 async function createSwarm(swarm: SwarmService, made: NewSwarm): Promise<void> {

@@ -2,6 +2,7 @@
 // function that takes what is made here as its last argument.
 
 import type { KeyId, SwarmId, TenantId, UserId } from '../../core/ids.ts';
+import type { Scope } from '../../core/keys/scopes.ts';
 import type { AttemptDeps } from './attempts.ts';
 import { type Auth, createAuth } from './auth.ts';
 import { type DirectoryDatabase, openDatabase } from './database.ts';
@@ -29,6 +30,8 @@ export interface DirectoryConfig {
   readonly trustedOrigins?: readonly string[];
   /** Makes the swarm object. Called again after a crash with the same argument, so it must answer the same. */
   createSwarm(swarm: NewSwarm): Promise<void>;
+  /** What a key of a swarm may do; null when it is not in force. */
+  keyScopes(of: { readonly swarm: SwarmId; readonly key: KeyId }): Promise<readonly Scope[] | null>;
   /** Sends mail; without it, mail is kept in the table `outgoing_mail` */
   sendEmail?(message: EmailMessage): Promise<void>;
   /** So many sign-ups within so long from one network address; none where the platform is one machine's own */
@@ -48,6 +51,7 @@ export interface Directory extends AttemptDeps {
   readonly baseUrl: string;
   readonly signUpRule: AttemptRule | null;
   createSwarm(swarm: NewSwarm): Promise<void>;
+  keyScopes(of: { readonly swarm: SwarmId; readonly key: KeyId }): Promise<readonly Scope[] | null>;
   sendEmail(message: EmailMessage): Promise<void>;
   now(): number;
   entropy(): Uint8Array;
@@ -60,6 +64,6 @@ export function openDirectory(config: DirectoryConfig): Directory {
   const { baseUrl, trustedOrigins = [], now, entropy, report } = config;
   const sendEmail = config.sendEmail ?? ((message: EmailMessage) => keepEmail(message, { db, now, entropy }));
   const auth = createAuth({ db, keys, baseUrl, trustedOrigins, now, entropy, sendEmail, report });
-  const { signUpRule = null } = config;
-  return { db, auth, keys, baseUrl, signUpRule, createSwarm: config.createSwarm, sendEmail, now, entropy };
+  const { signUpRule = null, createSwarm, keyScopes } = config;
+  return { db, auth, keys, baseUrl, signUpRule, createSwarm, keyScopes, sendEmail, now, entropy };
 }
