@@ -29,6 +29,8 @@ export interface TestDirectory extends Directory {
   /** Every call of `createSwarm`, in order. */
   readonly made: NewSwarm[];
   readonly mails: EmailMessage[];
+  /** What is done when answers have left. */
+  readonly afterwards: Promise<void>[];
   /** What better-auth reported. */
   readonly reports: string[];
   /** What the directory's clock says. The real time at first: better-auth reads the real clock beside it. */
@@ -51,8 +53,10 @@ export async function aDirectory(
   const made: NewSwarm[] = [];
   const mails: EmailMessage[] = [];
   const reports: string[] = [];
+  const afterwards: Promise<void>[] = [];
   const state = {
     made,
+    afterwards,
     mails,
     reports,
     clock: Date.now(),
@@ -67,6 +71,7 @@ export async function aDirectory(
       if (state.broken) throw new Error('the swarm object does not answer');
       made.push(swarm);
     },
+    later: (work) => void afterwards.push(work()),
     keyScopes: async ({ key }) => state.apiKeys.get(key) ?? null,
     ...(config.signUpRule ? { signUpRule: config.signUpRule } : {}),
     ...(config.keepMail ? {} : { sendEmail: async (message: EmailMessage) => void mails.push(message) }),
