@@ -12,6 +12,7 @@
 
 import { enableCompileCache } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { printable } from '../edge-node/src/cli/output.ts';
 import { StartError } from './home.ts';
 import { unnamed } from './names.ts';
 import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
@@ -57,9 +58,14 @@ function readOptions(env: NodeJS.ProcessEnv): PlatformOptions {
     allowPrivateAddresses: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
     bindings: { ...sinkBindings(env), ...watchBindings(env), ...namesGiven(env) },
     log: (at, message) => {
-      if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${message}\n`);
+      if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${asOne(message)}\n`);
     },
   };
+}
+
+/** Further lines of one message are set in: none of them passes for another message. */
+function asOne(message: string): string {
+  return message.split('\n').map(printable).join('\n  ');
 }
 
 function namesGiven({ STARLING_BASE_URL, STARLING_HOSTS }: NodeJS.ProcessEnv): Record<string, string> {
