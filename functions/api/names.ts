@@ -33,10 +33,10 @@ export const workerName = 'starling';
 const OWN_NAME = new RegExp(`^${workerName}\\.[a-z0-9][a-z0-9-]{0,62}\\.workers\\.dev$`);
 
 /** Reads what the platform is called. Without any setting it has its workers.dev name and no other. */
-export function readNames(env: NameEnv): Result<Names, SettingUnreadable> {
-  const base = env.STARLING_BASE_URL ? readBaseUrl(env.STARLING_BASE_URL) : null;
+export function readNames({ STARLING_BASE_URL, STARLING_HOSTS }: NameEnv): Result<Names, SettingUnreadable> {
+  const base = STARLING_BASE_URL ? readBaseUrl(STARLING_BASE_URL) : null;
   if (base === undefined) return err({ setting: 'STARLING_BASE_URL' });
-  const listed = readHosts(env.STARLING_HOSTS ?? '');
+  const listed = readHosts(STARLING_HOSTS ?? '');
   if (!listed.ok) return listed;
   const known = new Set(base === null ? listed.value : [nameOf(new URL(base)), ...listed.value]);
   const isTold = known.size > 0;

@@ -15,7 +15,6 @@ import { type DirectoryDatabase, newRowId } from './database.ts';
 import type { DirectoryKeys } from './keys.ts';
 import { type AttemptKind, passwordCharsMax, passwordCharsMin, sessionMs, sessionRenewMs } from './limits.ts';
 import { hashPassword, passwordWeakness, verifyPassword } from './password.ts';
-import { resetRequest } from './password-reset.ts';
 import * as schema from './schema.ts';
 import { members } from './schema.ts';
 
@@ -122,6 +121,10 @@ async function withTenant<S extends { userId: string } & Record<string, unknown>
   if (!first) throw new APIError('FORBIDDEN', { code: 'no_tenant', message: 'You are not a member of any tenant' });
   return { ...session, ...first };
 }
+
+/** What better-auth reads of a request for a new password. */
+export const resetRequest = z.object({ email: z.email(), redirectTo: z.string().optional() });
+export type ResetRequest = z.infer<typeof resetRequest>;
 
 const namedEmail = z.object({ email: z.string() });
 const chosenPassword = z.object({ newPassword: z.string() });

@@ -4,14 +4,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import { z } from 'zod';
+import type { ResetRequest } from './auth.ts';
 import type { Directory } from './directory.ts';
 import { passwordResetMs } from './limits.ts';
 import { passwordResetEmail } from './mail.ts';
 import { users, verifications } from './schema.ts';
-
-export const resetRequest = z.object({ email: z.email(), redirectTo: z.string().optional() });
-export type ResetRequest = z.infer<typeof resetRequest>;
 
 /** Finds whose address it is, makes the token and sends it to them. */
 export async function sendPasswordReset({ email, redirectTo }: ResetRequest, directory: Directory): Promise<void> {

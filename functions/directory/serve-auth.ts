@@ -1,9 +1,10 @@
 // better-auth's own paths, `/api/auth/*`: those that are part of the product, and no other. What better-auth adds in a later
 // release stays closed until it is named here.
 
+import { resetRequest } from './auth.ts';
 import { querying } from './database.ts';
 import type { Directory } from './directory.ts';
-import { resetRequest, sendPasswordReset } from './password-reset.ts';
+import { sendPasswordReset } from './password-reset.ts';
 
 const RESET = 'POST /request-password-reset';
 

@@ -281,6 +281,22 @@ test('[DIRECTORY-16] without a mail service, mail waits in the database for the 
   expect(await keptEmails(10, directory)).toEqual([]);
 });
 
+test('[DIRECTORY-45] one sweep takes all that a day of many sign-ups and invitations leaves', async () => {
+  const { tenant } = await signedUp(directory);
+  const rows = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)`;
+  const ended = Date.now() - 91 * 24 * 60 * minute;
+  await d1.batch([
+    d1.prepare(`INSERT INTO attempts ${rows} SELECT 'k' || i, 1, ?1 FROM n`).bind(ended),
+    d1
+      .prepare(
+        `INSERT INTO invitations ${rows} SELECT 'inv_' || i, ?2, i || '@example.com', 'viewer', 'd' || i, 'revoked', NULL, ?1, ?1 FROM n`,
+      )
+      .bind(ended, tenant.id),
+  ]);
+  expect(await sweepDirectory(directory)).toBe(5_000);
+  expect(await rowCounts()).toMatchObject({ attempts: 0, invitations: 0, users: 1 });
+});
+
 test('[DIRECTORY-17] of better-auth’s paths only the named ones are open', async () => {
   const { cookies } = await signedUp(directory);
   const before = await rowCounts();
