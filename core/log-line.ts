@@ -56,15 +56,26 @@ function depthOf(setting: string | undefined): number {
   return depth === -1 ? LOG_LEVELS.indexOf('warn') : depth;
 }
 
+/**
+ * What JSON leaves as it is and a terminal or a viewer does not: DEL and the C1 controls, which begin commands, the line and
+ * paragraph separators, and marks that turn the direction of what stands beside them.
+ */
+const UNSEEN = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** One line of JSON in which every character can be seen. */
+function printed(value: object): string {
+  return JSON.stringify(value).replace(UNSEEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** One JSON object, without a line break. Fields never take the place of level and event. */
 export function logLine(level: LogLevel, event: string, fields: LogFields): string {
   const head = { level, event: redactText(event) };
   const safe = redactFields(fields);
-  const line = JSON.stringify({ ...head, ...safe, ...head });
+  const line = printed({ ...head, ...safe, ...head });
   if (line.length <= lineCharsMax) return line;
   // What is small is likely to say where to look: ids, codes, counts.
-  const small = Object.entries(safe).filter(([, value]) => JSON.stringify(value).length <= smallCharsMax);
-  return JSON.stringify({ ...head, ...Object.fromEntries(small), ...head, cut: true });
+  const small = Object.entries(safe).filter(([, value]) => printed({ value }).length <= smallCharsMax);
+  return printed({ ...head, ...Object.fromEntries(small), ...head, cut: true });
 }
 const smallCharsMax = lineCharsMax / (2 * membersMax);
 

@@ -1,7 +1,7 @@
 // The Worker's entry: what Cloudflare and the local runtime call, and the classes of its objects. The only file of the
 // functions that reads the environment; wiring, no rule.
 
-import { WorkerEntrypoint } from 'cloudflare:workers';
+import { WorkerEntrypoint, waitUntil } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
 import type { ObjectStore } from '../core/archive/port.ts';
 import { assert } from '../core/assert.ts';
@@ -13,8 +13,10 @@ import { type Log, loggerOf } from '../core/log-line.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
 import type { TelemetrySink } from '../core/telemetry/port.ts';
 import type { TraceExporterPort } from '../core/traces/port.ts';
-import { createApp } from './api/app.ts';
-import type { ApiDeps } from './api/deps.ts';
+import { type Api, createApp } from './api/app.ts';
+import type { PlatformDeps } from './api/deps.ts';
+import { keyScopes } from './api/key-scopes.ts';
+import { NAMELESS, type NameEnv, type Names, readNames, workerName } from './api/names.ts';
 import { type CloudEnv, readSink } from './cloud/settings.ts';
 import { type Directory, type NewSwarm, openDirectory } from './directory/directory.ts';
 import { sweepDirectory } from './directory/sweep.ts';
@@ -32,10 +34,8 @@ export { PastObject } from '../durable-objects/past/past.ts';
 export { SquadObject } from '../durable-objects/squad/squad.ts';
 export { SwarmObject } from '../durable-objects/swarm/swarm.ts';
 
-interface Env extends CloudEnv, TraceEnv {
+interface Env extends CloudEnv, TraceEnv, NameEnv {
   readonly STARLING_SECRET: string;
-  /** Where the platform is reached; without it, where the first request was sent. */
-  readonly STARLING_BASE_URL?: string;
   /** `1` on one's own machine: webhooks may go to private addresses. */
   readonly STARLING_ALLOW_PRIVATE_ADDRESSES?: string;
   /** Sign-ups from one network address in an hour; as many as come without it. */
@@ -49,15 +49,13 @@ interface Env extends CloudEnv, TraceEnv {
   readonly ARCHIVE: R2Bucket;
 }
 
-type App = ReturnType<typeof createApp>;
-
-/** One app per isolate and address. */
-const apps = new Map<string, App>();
-const appsMax = 8;
+/** One for the isolate, whatever name it is called by: what it counts, it counts for all. */
+let app: Api | null = null;
 
 export default {
   fetch(request, env) {
-    return appFor(request, env).fetch(request);
+    app ??= createApp(depsOf(env));
+    return app.fetch(request);
   },
 
   async queue(batch, env) {
@@ -142,18 +140,21 @@ function archiveOf(env: Env): ObjectStore {
   );
 }
 
-function appFor(request: Request, env: Env): App {
-  const baseUrl = env.STARLING_BASE_URL ?? new URL(request.url).origin;
-  let app = apps.get(baseUrl);
-  if (app === undefined) {
-    if (apps.size >= appsMax) apps.clear();
-    app = createApp(depsOf(env, baseUrl));
-    apps.set(baseUrl, app);
+/** A setting that cannot be read leaves no name: health answers, and the log says why nothing else does. */
+function namesOf(env: Env): Names {
+  const read = readNames(env);
+  if (!read.ok) {
+    logOf(env)('error', 'setting_unreadable', { setting: read.error.setting });
+    return NAMELESS;
   }
-  return app;
+  if (!env.STARLING_BASE_URL && !env.STARLING_HOSTS) {
+    const serves = `https://${workerName}.<account>.workers.dev`;
+    logOf(env)('warn', 'base_url_unset', { serves, set: 'STARLING_BASE_URL or STARLING_HOSTS' });
+  }
+  return read.value;
 }
 
-function depsOf(env: Env, baseUrl: string): ApiDeps {
+function depsOf(env: Env): PlatformDeps {
   const master = env.STARLING_SECRET;
   const log = logOf(env);
   return {
@@ -161,12 +162,11 @@ function depsOf(env: Env, baseUrl: string): ApiDeps {
     past: (id) => pastOf(env, id),
     fork: (id) => env.SWARM.get(env.SWARM.idFromName(id)) as unknown as ForkPort,
     squadFetch: (id, squad, request) => env.SQUAD.get(env.SQUAD.idFromName(squadName(id, squad))).fetch(request),
-    directory: directoryOf(env, baseUrl),
+    names: namesOf(env),
+    directoryAt: (baseUrl) => directoryOf(env, baseUrl),
     archive: archiveOf(env),
     tokenKey: deriveKey(master, 'tokens'),
     sealKey: deriveKey(master, 'seal'),
-    baseUrl,
-    trustedOrigins: [],
     allowPrivate: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
     now: () => Date.now(),
     entropy: (count) => randomBytes(count),
@@ -184,11 +184,23 @@ function directoryOf(env: Env, baseUrl: string): Directory {
     secret: deriveKey(env.STARLING_SECRET, 'directory'),
     baseUrl,
     createSwarm: (made) => createSwarm(swarmOf(env, made.swarm.id), made),
+    keyScopes: ({ swarm, key }) => keyScopes(swarmOf(env, swarm), key),
     ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
     now: () => Date.now(),
     entropy: () => randomBytes(10),
+    later: (work) => waitUntil(afterAnswer(work, env)),
     report: (message) => logOf(env)('error', 'directory_failed', { message }),
   });
+}
+
+/** Lets the answer leave first. Nobody waits for the work, so a fault of it is only told. */
+async function afterAnswer(work: () => Promise<void>, env: Env): Promise<void> {
+  try {
+    await scheduler.wait(1);
+    await work();
+  } catch (fault) {
+    logOf(env)('error', 'directory_failed', { message: nameOf(fault) });
+  }
 }
 
 /** A stub is the object's methods over RPC: the class implements this interface. */

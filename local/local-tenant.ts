@@ -2,7 +2,7 @@
 // public API, as anybody's would.
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -36,9 +36,11 @@ export const localEmail = 'me@starling.localhost';
 /** The local tenant, signed up when it is not there yet. Cut off half-way and repeated, it ends the same. */
 export async function openLocalTenant(url: string, home: string): Promise<{ tenant: LocalTenant; isNew: boolean }> {
   const path = join(home, FILE);
+  const draftPath = join(home, DRAFT);
+  // The sign-up is over: what could repeat it goes, also what a start that was cut off, or an older version, has left.
+  if (existsSync(path)) rmSync(draftPath, { force: true });
   if (existsSync(path)) return { tenant: localTenant.parse(JSON.parse(readFileSync(path, 'utf8'))), isNew: false };
   // The password and the key of the request are kept first: a start that was cut off repeats the same request.
-  const draftPath = join(home, DRAFT);
   if (!existsSync(draftPath))
     writePrivate(draftPath, {
       password: randomBytes(18).toString('base64url'),
@@ -57,6 +59,7 @@ export async function openLocalTenant(url: string, home: string): Promise<{ tena
     apiKey: made.apiKey.secret,
   };
   writePrivate(path, tenant);
+  rmSync(draftPath, { force: true });
   return { tenant, isNew: true };
 }
 

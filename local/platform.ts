@@ -11,6 +11,7 @@ import { type Bundle, ensureBundle } from './bundle.ts';
 import { DOOR, doorModule } from './door.ts';
 import { type Home, openHome, StartError } from './home.ts';
 import { type DirectoryDatabase, migrateDirectory } from './migrate.ts';
+import { nameBindings } from './names.ts';
 import { outboundHandler } from './outbound.ts';
 import { endLeftBehind, type Guard, startGuard, watchWorkerd } from './workerd.ts';
 
@@ -167,6 +168,7 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
           ...(bundle.workerOptions.bindings as Record<string, string> | undefined),
           ...(options.allowPrivateAddresses ? { STARLING_ALLOW_PRIVATE_ADDRESSES: '1' } : {}),
           ...options.bindings,
+          ...nameBindings(options.bindings ?? {}, options.host, options.port),
           STARLING_SECRET: home.secret,
         },
         // The file's name comes from this id: pinned, so that a database_id in wrangler.toml does not start a new one.

@@ -3,6 +3,8 @@
 //   PORT                              8787
 //   STARLING_HOME                     .starling in the repository
 //   STARLING_HOST                     127.0.0.1; another address opens the platform to that network, without TLS
+//   STARLING_HOSTS                    further names that it answers to, separated by commas: the way to serve a network
+//   STARLING_BASE_URL                 where it is reached, when a proxy with TLS stands in front: https://swarm.example.com
 //   STARLING_ALLOW_PRIVATE_ADDRESSES  1 lets webhooks and models reach this machine and its network
 //   STARLING_LOG                      off, error, warn (the default), info or debug
 //   STARLING_OTLP_ENDPOINT            where traces go, as OTLP over HTTP: http://localhost:4318; without it they are off
@@ -10,7 +12,9 @@
 
 import { enableCompileCache } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { printable } from '../edge-node/src/cli/output.ts';
 import { StartError } from './home.ts';
+import { unnamed } from './names.ts';
 import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
 import { sinkBindings } from './sink-bindings.ts';
 import { watchBindings } from './watch-bindings.ts';
@@ -52,11 +56,20 @@ function readOptions(env: NodeJS.ProcessEnv): PlatformOptions {
     home: resolve(root, env.STARLING_HOME || '.starling'),
     ...(env.STARLING_HOST ? { host: env.STARLING_HOST } : {}),
     allowPrivateAddresses: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
-    bindings: { ...sinkBindings(env), ...watchBindings(env) },
+    bindings: { ...sinkBindings(env), ...watchBindings(env), ...namesGiven(env) },
     log: (at, message) => {
-      if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${message}\n`);
+      if (LEVELS.indexOf(at) <= level && !isStopping) process.stderr.write(`${at}: ${asOne(message)}\n`);
     },
   };
+}
+
+/** Further lines of one message are set in: none of them passes for another message. */
+function asOne(message: string): string {
+  return message.split('\n').map(printable).join('\n  ');
+}
+
+function namesGiven({ STARLING_BASE_URL, STARLING_HOSTS }: NodeJS.ProcessEnv): Record<string, string> {
+  return { ...(STARLING_BASE_URL ? { STARLING_BASE_URL } : {}), ...(STARLING_HOSTS ? { STARLING_HOSTS } : {}) };
 }
 
 /** A runtime that was ended while it started is started once more; a second time, something is wrong. */
@@ -81,6 +94,8 @@ async function main(): Promise<void> {
   platform = await startTwice(() => startPlatform(options));
   platform.failed.then(fail);
   process.stdout.write(`ready ${platform.url}\n`);
+  const advice = unnamed(process.env, options.host ?? '');
+  if (advice !== null) process.stdout.write(`${advice}\n`);
   const { firstStart } = await import('./first-start.ts');
   const say = (text: string) => void process.stdout.write(`${text}\n`);
   device = await firstStart({ url: platform.url, home: options.home, root, say });

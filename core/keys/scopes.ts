@@ -34,6 +34,11 @@ export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: READ,
 };
 
+/** The first scope of a role that is not among `scopes`: who gives the role would give more than they have. */
+export function scopeBeyond(scopes: readonly Scope[], role: Role): Scope | null {
+  return ROLE_SCOPES[role].find((scope) => !allows(scopes, scope)) ?? null;
+}
+
 /** True when `scopes` allow what needs `scope`. */
 export function allows(scopes: readonly Scope[], scope: Scope): boolean {
   return scopes.includes('admin') || scopes.includes(scope);

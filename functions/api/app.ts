@@ -1,8 +1,8 @@
 // The HTTPS API as one function from a request to an answer. Made once per isolate; functions/worker.ts calls it.
 
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { OpenCall } from './call.ts';
-import type { ApiDeps } from './deps.ts';
+import { answer, type OpenCall } from './call.ts';
+import type { ApiDeps, PlatformDeps } from './deps.ts';
 import { closeFrame, type Frame, openFrame } from './middleware/frame.ts';
 import { faultResponse, problemResponse } from './middleware/problem.ts';
 import { createLimiter, RATE_LIMITS } from './middleware/rate-limit.ts';
@@ -54,27 +54,48 @@ export interface Api {
   fetch(request: Request): Promise<Response>;
 }
 
-/** Makes the API. No I/O: do it once per isolate and keep it. */
-export function createApp(deps: ApiDeps): Api {
+/** What a request carries through the router. */
+interface Bindings {
+  readonly frame: Frame;
+  readonly deps: ApiDeps;
+}
+
+/** The one address that answers under any name: for whoever watches over a machine and knows it by another. */
+const HEALTH = '/healthz';
+/** Names that something is kept for: more than there are, unless a name is only known by its form. */
+const placesMax = 64;
+
+/** Makes the API. No I/O: do it once per isolate and keep it; its limiters count for all names together. */
+export function createApp(deps: PlatformDeps): Api {
+  const places = new Map<string, ApiDeps>();
+  const placeAt = (baseUrl: string): ApiDeps => {
+    let place = places.get(baseUrl);
+    if (place === undefined) {
+      if (places.size >= placesMax) places.clear();
+      place = { ...deps, baseUrl, directory: deps.directoryAt(baseUrl) };
+      places.set(baseUrl, place);
+    }
+    return place;
+  };
   const limits = deps.rateLimits ?? RATE_LIMITS;
   const limiters: OpenCall['limiters'] = {
     caller: createLimiter('caller', limits.caller, deps.now),
     open: createLimiter('open', limits.open, deps.now),
     trigger: createLimiter('trigger', limits.trigger, deps.now),
   };
-  const callOf = (request: Request, frame: Frame): OpenCall => ({ request, frame, deps, limiters });
+  const callOf = (request: Request, bindings: Bindings): OpenCall => ({ request, ...bindings, limiters });
   // The library's own validators read a body without a limit and know no problems; the route's definition is the same one
   // that serve.ts parses with and that the document is made from.
-  const app = new OpenAPIHono<{ Bindings: Frame }>();
+  const app = new OpenAPIHono<{ Bindings: Bindings }>();
   for (const route of ROUTES) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     app.on(route.method.toUpperCase(), path, (c) => {
-      c.env.route = route.path;
+      c.env.frame.route = route.path;
       return serve(route, c.req.param(), callOf(c.req.raw, c.env));
     });
   }
   app.all('/api/auth/*', (c) => serveAuthPaths(callOf(c.req.raw, c.env)));
-  app.notFound((c) => missing(c.req.raw, c.req.path, c.env, deps));
+  app.notFound((c) => missing(c.req.raw, c.req.path, c.env));
   app.onError((fault) => {
     throw fault;
   });
@@ -82,11 +103,13 @@ export function createApp(deps: ApiDeps): Api {
     async fetch(request) {
       const frame = openFrame(request, deps);
       const began = deps.now();
+      const baseUrl = deps.names.baseOf(request);
       let response: Response;
       try {
-        response = await app.fetch(request, frame);
+        response =
+          baseUrl === null ? elsewhere(request, frame) : await app.fetch(request, { frame, deps: placeAt(baseUrl) });
       } catch (fault) {
-        response = faultResponse(fault, frame, deps);
+        response = faultResponse(fault, frame, { baseUrl: baseUrl ?? '', report: deps.report });
       }
       const { requestId, route } = frame;
       const { method } = request;
@@ -96,8 +119,16 @@ export function createApp(deps: ApiDeps): Api {
   };
 }
 
+/** A request under a name that is not ours. Where ours is, is not said: whoever asks may be a page that should not know. */
+function elsewhere(request: Request, frame: Frame): Response {
+  const isHealth = request.method === 'GET' && URL.parse(request.url)?.pathname === HEALTH;
+  if (isHealth) return answer(200, { status: 'ok' });
+  const detail = 'Call the platform by a name that it knows: STARLING_BASE_URL and STARLING_HOSTS say which.';
+  return problemResponse({ code: 'misdirected_request', detail }, frame, { baseUrl: '' });
+}
+
 /** There is nothing at this address, or nothing for this method. */
-function missing(request: Request, path: string, frame: Frame, deps: ApiDeps): Response {
+function missing(request: Request, path: string, { frame, deps }: Bindings): Response {
   const allow = METHODS.filter((method) => ROUTES.some((route) => route.method === method && fits(route.path, path)));
   if (allow.length === 0) return problemResponse({ code: 'not_found' }, frame, deps);
   const names = allow.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));

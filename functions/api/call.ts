@@ -162,11 +162,6 @@ export function asObject(view: Json): JsonObject {
   return view as JsonObject; // as was just asserted
 }
 
-/** The address at which this request reached us: scheme, host and port. */
-export function originOf({ request }: Pick<OpenCall, 'request'>): string {
-  return new URL(request.url).origin;
-}
-
 /** A page of a list, each thing in it shown in another way. */
 export function eachOf(listed: Json, showOne: (view: JsonObject) => JsonObject): JsonObject {
   const { data, nextCursor } = asObject(listed);

@@ -8,6 +8,13 @@ import type { Log } from '../../core/log-line.ts';
 import type { SwarmService } from '../../core/swarm/service.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { RateLimits } from './middleware/rate-limit.ts';
+import type { Names } from './names.ts';
+
+/** What the API is made with. What follows from the name that a request is under is made when it is first called by it. */
+export interface PlatformDeps extends Omit<ApiDeps, 'baseUrl' | 'directory'> {
+  readonly names: Names;
+  directoryAt(baseUrl: string): Directory;
+}
 
 export interface ApiDeps {
   /** The swarm's object. Asked again for each call: a stub that saw a fault is not used again. */
@@ -25,10 +32,8 @@ export interface ApiDeps {
   readonly tokenKey: Uint8Array;
   /** 32 bytes that seal the secrets of triggers and webhooks. */
   readonly sealKey: Uint8Array;
-  /** Where the platform is reached, without a path or a slash at the end. */
+  /** Where the platform is reached, without a path or a slash at the end: of its names, the one that the request is under. */
   readonly baseUrl: string;
-  /** Further origins whose pages may use the session cookie. */
-  readonly trustedOrigins: readonly string[];
   /** Lets webhooks go to private addresses. Never set on a public platform. */
   readonly allowPrivate: boolean;
   readonly rateLimits?: RateLimits;

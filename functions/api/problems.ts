@@ -5,6 +5,7 @@ import { REJECTIONS, type RejectionCode } from '../../core/swarm/rejections.ts';
 
 export const API_PROBLEMS = {
   // The request as such, in the order in which it is looked at.
+  misdirected_request: { status: 421, title: 'This is not the platform that the request names' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   method_not_allowed: { status: 405, title: 'This address does not take this method' },
   unauthenticated: { status: 401, title: 'The request does not say who sends it' },

@@ -2,6 +2,7 @@
 // function that takes what is made here as its last argument.
 
 import type { KeyId, SwarmId, TenantId, UserId } from '../../core/ids.ts';
+import type { Scope } from '../../core/keys/scopes.ts';
 import type { AttemptDeps } from './attempts.ts';
 import { type Auth, createAuth } from './auth.ts';
 import { type DirectoryDatabase, openDatabase } from './database.ts';
@@ -25,10 +26,12 @@ export interface DirectoryConfig {
   readonly secret: Uint8Array;
   /** Where the platform is reached, without a path: `https://…`; cookies are Secure when it is https */
   readonly baseUrl: string;
-  /** Further origins that pages may come from, such as `http://127.0.0.1:8787` beside `http://localhost:8787` */
-  readonly trustedOrigins?: readonly string[];
   /** Makes the swarm object. Called again after a crash with the same argument, so it must answer the same. */
   createSwarm(swarm: NewSwarm): Promise<void>;
+  /** What a key of a swarm may do; null when it is not in force. */
+  keyScopes(of: { readonly swarm: SwarmId; readonly key: KeyId }): Promise<readonly Scope[] | null>;
+  /** Does something when the answer has left. */
+  later(work: () => Promise<void>): void;
   /** Sends mail; without it, mail is kept in the table `outgoing_mail` */
   sendEmail?(message: EmailMessage): Promise<void>;
   /** So many sign-ups within so long from one network address; none where the platform is one machine's own */
@@ -48,6 +51,8 @@ export interface Directory extends AttemptDeps {
   readonly baseUrl: string;
   readonly signUpRule: AttemptRule | null;
   createSwarm(swarm: NewSwarm): Promise<void>;
+  keyScopes(of: { readonly swarm: SwarmId; readonly key: KeyId }): Promise<readonly Scope[] | null>;
+  later(work: () => Promise<void>): void;
   sendEmail(message: EmailMessage): Promise<void>;
   now(): number;
   entropy(): Uint8Array;
@@ -57,9 +62,9 @@ export interface Directory extends AttemptDeps {
 export function openDirectory(config: DirectoryConfig): Directory {
   const db = openDatabase(config.d1);
   const keys = deriveKeys(config.secret);
-  const { baseUrl, trustedOrigins = [], now, entropy, report } = config;
+  const { baseUrl, now, entropy, report } = config;
   const sendEmail = config.sendEmail ?? ((message: EmailMessage) => keepEmail(message, { db, now, entropy }));
-  const auth = createAuth({ db, keys, baseUrl, trustedOrigins, now, entropy, sendEmail, report });
-  const { signUpRule = null } = config;
-  return { db, auth, keys, baseUrl, signUpRule, createSwarm: config.createSwarm, sendEmail, now, entropy };
+  const auth = createAuth({ db, keys, baseUrl, now, entropy, report });
+  const { signUpRule = null, createSwarm, keyScopes, later } = config;
+  return { db, auth, keys, baseUrl, signUpRule, createSwarm, keyScopes, later, sendEmail, now, entropy };
 }

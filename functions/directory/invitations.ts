@@ -1,8 +1,9 @@
 // Invitations: a place in a tenant, offered to an e-mail address, for seven days. What takes it is a token that only its
-// receiver and its maker have; the address alone proves nothing, because signing up does not verify it. Taking one: join.ts.
+// receiver has, and its maker if they are a person; the address alone proves nothing, because signing up does not verify it.
+// It is good while its maker could still make it. Taking one: join.ts.
 
 import { randomBytes } from 'node:crypto';
-import { and, asc, eq, gt, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { TenantId } from '../../core/ids.ts';
 import { ROLES, type Role } from '../../core/keys/scopes.ts';
@@ -12,9 +13,18 @@ import { newRowId, querying } from './database.ts';
 import type { Directory } from './directory.ts';
 import { type InvalidRequest, invalidRequest } from './invalid-request.ts';
 import { keyedDigest } from './keys.ts';
-import { emailCharsMax, invitationMs, invitationsOpenMax } from './limits.ts';
+import { dayMs, emailCharsMax, invitationMs, invitationsOpenMax, invitationsPerDayMax } from './limits.ts';
 import { invitationEmail } from './mail.ts';
-import { type Actor, badCursor, limitOf, type Page, roleOf } from './members.ts';
+import {
+  type Actor,
+  badCursor,
+  limitOf,
+  managedRoles,
+  type Page,
+  type RoleRefusal,
+  refuseRole,
+  roleOf,
+} from './members.ts';
 import { invitations, members, tenants, users } from './schema.ts';
 
 export interface Invitation {
@@ -35,11 +45,12 @@ export const invitationInput = z.strictObject({
 
 export type InvitationRejection =
   | InvalidRequest
-  | { readonly code: 'not_allowed' | 'already_member' | 'too_many_invitations' };
+  | RoleRefusal
+  | { readonly code: 'already_member' | 'too_many_invitations' };
 
 /**
  * Invites an e-mail address. An earlier open invitation of the same address is revoked. The token is in the mail and in this
- * answer, nowhere else; who makes the invitation may pass it on.
+ * answer, nowhere else; a person who makes the invitation may pass it on, a key must never be told it.
  * @param input `{ email, role }`, not yet checked
  */
 export async function createInvitation(
@@ -53,8 +64,9 @@ export async function createInvitation(
   const { tenantId, actor } = from;
   const { db } = directory;
   return querying(async () => {
-    const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, directory) : 'admin';
-    if (acting !== 'owner' && (acting !== 'admin' || role === 'owner')) return err({ code: 'not_allowed' });
+    const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, directory) : null;
+    const refused = refuseRole(role, actor, acting);
+    if (refused) return err(refused);
 
     const at = directory.now();
     const open = and(
@@ -62,7 +74,8 @@ export async function createInvitation(
       eq(invitations.status, 'pending'),
       gt(invitations.expiresAt, new Date(at)),
     );
-    const [[member], [counted], [tenant]] = await db.batch([
+    const ofTheDay = and(eq(invitations.tenantId, tenantId), gt(invitations.createdAt, new Date(at - dayMs)));
+    const [[member], [counted], [tenant], [today], earlier] = await db.batch([
       db
         .select({ id: users.id })
         .from(users)
@@ -70,10 +83,21 @@ export async function createInvitation(
         .where(eq(users.email, email)),
       db.select({ open: sql<number>`count(*)` }).from(invitations).where(open),
       db.select({ name: tenants.name }).from(tenants).where(eq(tenants.id, tenantId)),
+      db.select({ made: sql<number>`count(*)` }).from(invitations).where(ofTheDay),
+      db
+        .select({ role: invitations.role })
+        .from(invitations)
+        .where(and(open, eq(invitations.email, email))),
     ]);
     if (member) return err({ code: 'already_member' });
     if (!tenant) return err({ code: 'not_allowed' });
-    if ((counted?.open ?? 0) >= invitationsOpenMax) return err({ code: 'too_many_invitations' });
+    const isFull = (counted?.open ?? 0) >= invitationsOpenMax || (today?.made ?? 0) >= invitationsPerDayMax;
+    if (isFull) return err({ code: 'too_many_invitations' });
+    // This one would end them: who could not have made one does not end it either.
+    for (const other of earlier) {
+      const beyond = refuseRole(other.role, actor, acting);
+      if (beyond) return err(beyond);
+    }
 
     const token = randomBytes(32).toString('base64url');
     const row = {
@@ -91,7 +115,7 @@ export async function createInvitation(
       db
         .update(invitations)
         .set({ status: 'revoked' })
-        .where(and(open, eq(invitations.email, email))),
+        .where(and(open, eq(invitations.email, email), inArray(invitations.role, managedRoles(actor, acting)))),
       db.insert(invitations).values(row),
     ]);
     await directory.sendEmail(invitationEmail(email, tenant.name, role, token, directory.baseUrl));
@@ -124,23 +148,28 @@ export async function listInvitations(
 export async function revokeInvitation(
   revocation: { readonly tenantId: TenantId; readonly invitationId: string; readonly actor: Actor },
   directory: Pick<Directory, 'db'>,
-): Promise<Result<{ id: string }, { readonly code: 'not_found' | 'not_allowed' }>> {
+): Promise<Result<{ id: string }, RoleRefusal | { readonly code: 'not_found' }>> {
   const { tenantId, invitationId, actor } = revocation;
+  const { db } = directory;
   return querying(async () => {
-    const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, directory) : 'admin';
-    if (acting !== 'owner' && acting !== 'admin') return err({ code: 'not_allowed' });
-    const revoked = await directory.db
-      .update(invitations)
-      .set({ status: 'revoked' })
-      .where(
-        and(
-          eq(invitations.id, invitationId.slice(0, 40)),
-          eq(invitations.tenantId, tenantId),
-          ne(invitations.status, 'accepted'),
-        ),
-      )
-      .returning({ id: invitations.id });
-    return revoked[0] ? ok(revoked[0]) : err({ code: 'not_found' });
+    const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, directory) : null;
+    const managed = managedRoles(actor, acting);
+    if ('userId' in actor && managed.length === 0) return err({ code: 'not_allowed' });
+    const named = and(
+      eq(invitations.id, invitationId.slice(0, 40)),
+      eq(invitations.tenantId, tenantId),
+      ne(invitations.status, 'accepted'),
+    );
+    const [revoked, [found]] = await db.batch([
+      db
+        .update(invitations)
+        .set({ status: 'revoked' })
+        .where(and(named, inArray(invitations.role, managed)))
+        .returning({ id: invitations.id }),
+      db.select({ role: invitations.role }).from(invitations).where(named),
+    ]);
+    if (revoked[0]) return ok(revoked[0]);
+    return err((found && refuseRole(found.role, actor, acting)) ?? { code: 'not_found' });
   });
 }
 

@@ -1,9 +1,11 @@
 // Taking an invitation, once: as a user who is logged in, or by becoming a user. The membership, the end of the invitation
-// and a new user are one transaction, whose first statement fails when the invitation is no longer open.
+// and a new user are one transaction, whose first statement fails when the invitation is no longer good: when it was taken,
+// has ended, or its maker could not make it any more.
 
-import { and, eq, gt, lt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, lt, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/sqlite-core';
 import { z } from 'zod';
-import { newId, type TenantId, type UserId } from '../../core/ids.ts';
+import { isId, newId, type TenantId, type UserId } from '../../core/ids.ts';
 import type { Role } from '../../core/keys/scopes.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -12,8 +14,9 @@ import type { Directory } from './directory.ts';
 import { type InvalidRequest, invalidRequest } from './invalid-request.ts';
 import { invitationDigest } from './invitations.ts';
 import { membersMax, passwordCharsMax, secretTokenCharsMax } from './limits.ts';
+import { refuseRole } from './members.ts';
 import { hashPassword, type PasswordWeakness, passwordWeakness } from './password.ts';
-import { accounts, invitations, members, tenants, users } from './schema.ts';
+import { accounts, invitations, members, swarms, tenants, users } from './schema.ts';
 import { type Caller, openSession, type SignedIn } from './session.ts';
 import { findStanding, finishStanding } from './standing.ts';
 
@@ -26,6 +29,8 @@ interface OpenInvitation {
   readonly tenant: { readonly id: TenantId; readonly name: string };
   readonly email: string;
   readonly role: Role;
+  /** The API key that made it, in force when it was looked at; null when a member made it. */
+  readonly byKey: string | null;
 }
 
 /** Takes an invitation for a user who is logged in under the invited address. */
@@ -118,27 +123,48 @@ export async function joinByInvitation(
 async function findOpen(token: string, directory: Directory): Promise<OpenInvitation | null> {
   if (token.length > secretTokenCharsMax) return null;
   const [row] = await directory.db
-    .select({ invitation: invitations, tenantName: tenants.name })
+    .select({ invitation: invitations, tenantName: tenants.name, byMember: sql<number>`${makerStillMay()}` })
     .from(invitations)
     .innerJoin(tenants, eq(tenants.id, invitations.tenantId))
     .where(and(eq(invitations.tokenDigest, invitationDigest(token, directory.keys.digests)), isOpen(directory.now())));
   if (!row) return null;
-  const { id, email, role, tenantId } = row.invitation;
-  return { id, email, role, tenant: { id: storedId('tnt', tenantId), name: row.tenantName } };
+  const { id, email, role, tenantId, invitedBy } = row.invitation;
+  const tenant = { id: storedId('tnt', tenantId), name: row.tenantName };
+  if (row.byMember === 1) return { id, email, role, tenant, byKey: null };
+  if (invitedBy === null || !isId('key', invitedBy)) return null;
+  // Whether a key is in force is its swarm's to say: of the organization's own one, since no other key invites.
+  const [own] = await directory.db
+    .select({ swarm: swarms.id })
+    .from(swarms)
+    .where(eq(swarms.tenantId, tenantId))
+    .orderBy(asc(swarms.id))
+    .limit(1);
+  const scopes = own ? await directory.keyScopes({ swarm: storedId('swm', own.swarm), key: invitedBy }) : null;
+  if (scopes === null || refuseRole(role, { keyId: invitedBy, scopes }, null)) return null;
+  return { id, email, role, tenant, byKey: invitedBy };
 }
 
 /** The statements that turn an invitation into a membership. The first fails, and all with it, unless it is still open. */
 function taking(invitation: OpenInvitation, userId: UserId, { db, now }: Directory) {
   const at = now();
-  const { id, tenant, role } = invitation;
+  const { id, tenant, role, byKey } = invitation;
+  const maker = byKey === null ? makerStillMay() : eq(invitations.invitedBy, byKey);
   const room = lt(db.$count(members, eq(members.tenantId, tenant.id)), membersMax);
   // A tenant id that is null breaks the column's NOT NULL.
   const tenantId = sql`(SELECT ${invitations.tenantId} FROM ${invitations}
-    WHERE ${and(eq(invitations.id, id), isOpen(at), room)})`;
+    WHERE ${and(eq(invitations.id, id), isOpen(at), maker, room)})`;
   return [
     db.insert(members).values({ tenantId, userId, role, createdAt: new Date(at) }),
     db.update(invitations).set({ status: 'accepted' }).where(eq(invitations.id, id)),
   ] as const;
+}
+
+/** The condition that the member who made an invitation could make it now. */
+function makerStillMay(): SQL {
+  const maker = alias(members, 'maker');
+  return sql`EXISTS (SELECT 1 FROM ${members} AS maker WHERE ${maker.tenantId} = ${invitations.tenantId}
+    AND ${maker.userId} = ${invitations.invitedBy}
+    AND (${maker.role} = 'owner' OR (${maker.role} = 'admin' AND ${invitations.role} <> 'owner')))`;
 }
 
 function isOpen(at: number) {

@@ -5,6 +5,8 @@ export const emailCharsMax = 254;
 /** NIST SP 800-63B: 8 at least; the upper end only stops someone from feeding megabytes to the hash. */
 export const passwordCharsMin = 8;
 export const passwordCharsMax = 128;
+/** A day, for what is counted by it. */
+export const dayMs = 24 * 3_600_000;
 /** Names are shown in one line. */
 export const nameCharsMax = 100;
 /** An `Idempotency-Key`. */
@@ -23,12 +25,17 @@ export const passwordResetMs = 3_600_000;
 export const invitationMs = 7 * 24 * 3_600_000;
 /** Open invitations of one tenant: more is a mailing. */
 export const invitationsOpenMax = 200;
+/** Invitations that one tenant makes in a day, those included that it took back: each is a mail to somebody who did not ask. */
+export const invitationsPerDayMax = 500;
+/** An invitation that was taken, was revoked or has expired is shown for so long after it was made. */
+export const invitationKeptMs = 90 * 24 * 3_600_000;
 export const membersMax = 1_000;
 
 /** Mail that waits in D1 carries links that have long expired by then. */
 export const outgoingMailMs = 7 * 24 * 3_600_000;
-/** Rows that one sweep deletes from one table. */
+/** Rows that a sweep deletes from one table at a time, and how often at most: a day's sweep takes what a day can leave. */
 export const sweepRowsMax = 1_000;
+export const sweepRoundsMax = 200;
 /** Expired counters of attempts that every attempt takes along: more than it adds. */
 export const attemptsPrunedMax = 10;
 

@@ -4,7 +4,7 @@
 import { and, asc, eq, gt, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { isId, type TenantId, type UserId } from '../../core/ids.ts';
-import type { Role } from '../../core/keys/scopes.ts';
+import { ROLES, type Role, type Scope, scopeBeyond } from '../../core/keys/scopes.ts';
 import { listLimitDefault, listLimitMax } from '../../core/limits.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -16,8 +16,16 @@ export interface MemberDeps {
   readonly db: DirectoryDatabase;
 }
 
-/** Who asks for a change: a member, or an API key, which counts as an admin and so never makes or removes an owner. */
-export type Actor = { readonly userId: UserId } | { readonly keyId: string };
+/**
+ * Who asks for a change: a member, or an API key. A key has to do with the roles whose scopes it holds itself and with no
+ * other, and never with owners.
+ */
+export type Actor = { readonly userId: UserId } | { readonly keyId: string; readonly scopes: readonly Scope[] };
+
+/** Why an actor has nothing to do with a role. */
+export type RoleRefusal =
+  | { readonly code: 'not_allowed' }
+  | { readonly code: 'scope_exceeds_own'; readonly scope: Scope };
 
 export interface Member {
   readonly id: UserId;
@@ -34,7 +42,7 @@ export interface Page {
   readonly cursor?: string | undefined;
 }
 
-export type MemberRejection = { readonly code: 'not_found' | 'not_allowed' | 'last_owner' };
+export type MemberRejection = { readonly code: 'not_found' | 'last_owner' } | RoleRefusal;
 
 /** The members of a tenant, in the order of their user ids. */
 export async function listMembers(
@@ -69,6 +77,23 @@ export async function roleOf(tenantId: TenantId, userId: UserId, deps: MemberDep
       .where(and(eq(members.tenantId, tenantId), eq(members.userId, userId)));
     return row?.role ?? null;
   });
+}
+
+/**
+ * The roles that an actor gives, changes, takes away and invites to.
+ * @param acting the role of an actor who is a member
+ */
+export function managedRoles(actor: Actor, acting: Role | null): readonly Role[] {
+  if ('keyId' in actor) return ROLES.filter((role) => role !== 'owner' && scopeBeyond(actor.scopes, role) === null);
+  if (acting === 'owner') return ROLES;
+  return acting === 'admin' ? ROLES.filter((role) => role !== 'owner') : [];
+}
+
+/** Why an actor may not give, change or take this role; null when they may. */
+export function refuseRole(role: Role, actor: Actor, acting: Role | null): RoleRefusal | null {
+  if (managedRoles(actor, acting).includes(role)) return null;
+  const scope = 'keyId' in actor && role !== 'owner' ? scopeBeyond(actor.scopes, role) : null;
+  return scope === null ? { code: 'not_allowed' } : { code: 'scope_exceeds_own', scope };
 }
 
 /** Gives a member another role. Only an owner makes an owner or changes one, and the last owner stays one. */
@@ -120,8 +145,11 @@ function memberOf(tenantId: TenantId, userId: string) {
 
 /** The condition that the actor may manage the member at hand, and give `role` where one is given. */
 function mayManage(tenantId: TenantId, actor: Actor, role: Role | null): SQL | undefined {
+  if ('keyId' in actor) {
+    const managed = managedRoles(actor, null);
+    return role === null || managed.includes(role) ? inArray(members.role, managed) : sql`0`;
+  }
   const notAboutOwners = role === 'owner' ? sql`0` : ne(members.role, 'owner');
-  if (!('userId' in actor)) return notAboutOwners;
   const acting = alias(members, 'acting');
   const actsAs = (...roles: Role[]) =>
     sql`EXISTS (SELECT 1 FROM ${members} AS acting WHERE ${acting.tenantId} = ${tenantId}
@@ -145,11 +173,12 @@ async function whyNot(
   const { tenantId, memberId, actor } = change;
   const member = await roleOf(tenantId, memberId, deps);
   if (member === null) return { code: 'not_found' };
-  const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, deps) : 'admin';
+  const acting = 'userId' in actor ? await roleOf(tenantId, actor.userId, deps) : null;
   const leaves = change.role === null && 'userId' in actor && actor.userId === memberId;
-  const aboutOwners = change.role === 'owner' || member === 'owner';
-  const allowed = leaves || acting === 'owner' || (acting === 'admin' && !aboutOwners);
-  return { code: allowed ? 'last_owner' : 'not_allowed' };
+  const refused = leaves
+    ? null
+    : (refuseRole(member, actor, acting) ?? (change.role === null ? null : refuseRole(change.role, actor, acting)));
+  return refused ?? { code: 'last_owner' };
 }
 
 /** How many rows a page has. */

@@ -20,13 +20,13 @@ import { accounts, members, signUps, swarms, tenants, users } from './schema.ts'
 import { type Caller, headersOf, openSession, type SignedIn } from './session.ts';
 import { findStanding, finishStanding } from './standing.ts';
 
-/** A name shown in one line: no control characters, something to see. */
+/** A name shown in one line: no control characters, none that turn the direction of the text around it, something to see. */
 export const displayName = z
   .string()
   .trim()
   .min(1)
   .max(nameCharsMax)
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'expected one line of text');
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'expected one line of text');
 
 export const signUpInput = z.strictObject({
   email: z.string().trim().toLowerCase().max(emailCharsMax).pipe(z.email()),

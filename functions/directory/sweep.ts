@@ -1,18 +1,35 @@
-// Deletes what has ended: sessions, reset tokens, counters, kept mail. Called from the schedule; a sweep is bounded, and what
-// it leaves the next one takes.
+// Deletes what has ended: sessions, reset tokens, counters, kept mail, invitations. Called from the schedule; a sweep is
+// bounded, and what it leaves the next one takes.
 
-import { inArray, lt } from 'drizzle-orm';
+import { and, inArray, lt } from 'drizzle-orm';
 import { type DirectoryDatabase, querying } from './database.ts';
-import { outgoingMailMs, sweepRowsMax } from './limits.ts';
-import { attempts, outgoingMail, sessions, verifications } from './schema.ts';
+import { invitationKeptMs, outgoingMailMs, sweepRoundsMax, sweepRowsMax } from './limits.ts';
+import { attempts, invitations, outgoingMail, sessions, verifications } from './schema.ts';
+
+export interface SweepDeps {
+  readonly db: DirectoryDatabase;
+  now(): number;
+}
 
 /** Returns how many rows were deleted. */
-export async function sweepDirectory(deps: { readonly db: DirectoryDatabase; now(): number }): Promise<number> {
+export async function sweepDirectory(deps: SweepDeps): Promise<number> {
+  let swept = 0;
+  for (let round = 0; round < sweepRoundsMax; round++) {
+    const { deleted, isOver } = await sweepOnce(deps);
+    swept += deleted;
+    if (isOver) break;
+  }
+  return swept;
+}
+
+/** Takes so many rows from each table at most: a statement of D1 has a limit. It is over when no table had as many. */
+async function sweepOnce(deps: SweepDeps): Promise<{ deleted: number; isOver: boolean }> {
   const { db } = deps;
   const now = new Date(deps.now());
+  const invitationEnd = new Date(deps.now() - invitationKeptMs);
   const mailEnd = new Date(deps.now() - outgoingMailMs);
   return querying(async () => {
-    const deleted = await db.batch([
+    const results = await db.batch([
       db
         .delete(sessions)
         .where(
@@ -53,7 +70,18 @@ export async function sweepDirectory(deps: { readonly db: DirectoryDatabase; now
               .limit(sweepRowsMax),
           ),
         ),
+      db.delete(invitations).where(
+        inArray(
+          invitations.id,
+          db
+            .select({ id: invitations.id })
+            .from(invitations)
+            .where(and(lt(invitations.createdAt, invitationEnd), lt(invitations.expiresAt, now)))
+            .limit(sweepRowsMax),
+        ),
+      ),
     ]);
-    return deleted.reduce((sum, result) => sum + result.meta.changes, 0);
+    const changes = results.map((result) => result.meta.changes);
+    return { deleted: changes.reduce((sum, n) => sum + n, 0), isOver: changes.every((n) => n < sweepRowsMax) };
   });
 }

@@ -7,7 +7,7 @@ import type { Json, JsonObject } from '../../core/json.ts';
 import type { Scope } from '../../core/keys/scopes.ts';
 import { mintToken } from '../../core/keys/token.ts';
 import { createApp } from '../../functions/api/app.ts';
-import type { ApiDeps } from '../../functions/api/deps.ts';
+import type { PlatformDeps } from '../../functions/api/deps.ts';
 import type { Directory } from '../../functions/directory/directory.ts';
 import { type MemoryObjectStore, memoryObjectStore } from '../contract/memory-object-store.ts';
 import { aSwarm, type TestSwarm } from './a-swarm.ts';
@@ -57,7 +57,7 @@ export function id<P extends IdPrefix>(prefix: P): Id<P> {
   return newId(prefix, Date.now(), randomBytes(10));
 }
 
-export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
+export function anApi(overrides: Partial<PlatformDeps> = {}): TestApi {
   const clock = { now: Date.parse('2026-11-20T16:00:00.000Z') };
   const swarms = new Map<SwarmId, TestSwarm>();
   const reports: unknown[] = [];
@@ -78,12 +78,11 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
       squadRequests.push({ swarm, squad, request });
       return new Response(null, { status: 200 });
     },
-    directory: untouchable,
+    directoryAt: () => untouchable,
     archive,
     tokenKey,
     sealKey,
-    baseUrl,
-    trustedOrigins: ['http://127.0.0.1:8787'],
+    names: { home: baseUrl, baseOf: () => baseUrl },
     allowPrivate: false,
     now: () => clock.now,
     entropy: (count) => randomBytes(count),

@@ -30,7 +30,8 @@ test.each([
     foreign: mintToken('sk', claims, new Uint8Array(32).fill(9)),
     kind: mintToken('trg', { t: tenant, s: swarm, g: id('trg') }, tokenKey),
   };
-  const withDirectory = anApi({ directory: { keys: { sessionTokens: new Uint8Array(32) }, baseUrl } as never });
+  const directory = { keys: { sessionTokens: new Uint8Array(32) }, baseUrl } as never;
+  const withDirectory = anApi({ directoryAt: () => directory });
   const refused = await withDirectory.send('GET', '/v1/tasks', { key: which === null ? null : (keys[which] ?? which) });
   expect([refused.status, refused.json.code]).toEqual([401, code]);
   expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="starling"');

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Organization, send, signUp, told } from './client.ts';
+import { type Organization, send, signUp, told, url } from './client.ts';
 import { asked, nobodysId, type Operation, scopedOperations } from './operations.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -191,7 +191,12 @@ test('[P13] nothing that can be read holds a key, a token or a secret, nor does 
   const trigger = await post('/v1/triggers', { name: 't', preset: 'github', task });
   const webhook = await post('/v1/webhooks', { url: 'http://127.0.0.1:9/', events: ['task.*'] });
   const narrow = await post('/v1/keys', { name: 'narrow', scopes: ['tasks:read'] });
-  const invitation = await post('/v1/invitations', { email: `${randomUUID()}@example.com`, role: 'viewer' });
+  // A person is told the token; a key is not.
+  const invited = await send('POST', '/v1/invitations', {
+    headers: { cookie: them.cookie, origin: url },
+    json: { email: `${randomUUID()}@example.com`, role: 'viewer' },
+  });
+  const invitation = invited.json;
   const forked = await post('/v1/forks', { name: 'f' });
   const body = (await send('GET', '/v1/export', { key })).text;
   const imported = (await send('POST', '/v1/imports', { key, body, headers: NDJSON })).json;

@@ -107,7 +107,8 @@ test('a page of another origin cannot use the cookie to change anything', async 
 test('someone is invited, joins, does what their role allows, and is removed', async () => {
   const us = await signUp();
   const email = `${randomUUID()}@example.com`;
-  const invited = await send('POST', '/v1/invitations', { key: us.key, json: { email, role: 'viewer' } });
+  const person = { headers: { cookie: us.cookie, ...origin } };
+  const invited = await send('POST', '/v1/invitations', { ...person, json: { email, role: 'viewer' } });
   expect(invited.status).toBe(201);
   const joined = await send('POST', '/v1/invitations/join', {
     json: { token: invited.json.token, password: 'a long pass phrase' },
@@ -134,7 +135,10 @@ test('someone is invited, joins, does what their role allows, and is removed', a
 
 test('a member of two organizations goes from one to the other', async () => {
   const [us, them] = [await signUp('Us'), await signUp('Them')];
-  const invited = await send('POST', '/v1/invitations', { key: us.key, json: { email: them.email, role: 'operator' } });
+  const invited = await send('POST', '/v1/invitations', {
+    headers: { cookie: us.cookie, ...origin },
+    json: { email: them.email, role: 'operator' },
+  });
   const headers = { cookie: them.cookie, ...origin };
   const accepted = await send('POST', '/v1/invitations/accept', { headers, json: { token: invited.json.token } });
   expect([accepted.status, accepted.json]).toEqual([200, { id: us.tenant, name: 'Us', role: 'operator' }]);

@@ -98,6 +98,29 @@ describe('secrets', () => {
     );
   });
 
+  test('[LOG-2] a line has no character that a terminal acts on or that cannot be seen', () => {
+    const unseen = [
+      '\n',
+      '\r',
+      '\u0000',
+      '\u001b[31m',
+      '\u007f',
+      '\u0085',
+      '\u009b2J',
+      '\u2028',
+      '\u2029',
+      '\u202e',
+      '\u2066',
+    ];
+    for (const text of unseen) {
+      const planted = `a${text}{"level":"info","event":"forged"}`;
+      const line = logLine('warn', planted, { [planted]: planted, inner: [planted, new Error(planted)] });
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+      expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/);
+      expect(JSON.parse(line)).toMatchObject({ level: 'warn', event: planted, [planted]: planted });
+    }
+  });
+
   test('[LOG-1] do not come out of what names them, whatever they look like', () => {
     const names = [
       'password',

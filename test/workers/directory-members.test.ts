@@ -2,10 +2,15 @@
 
 import { beforeEach, expect, test } from 'vitest';
 import type { UserId } from '../../core/ids.ts';
-import { ROLES, type Role } from '../../core/keys/scopes.ts';
+import { ROLE_SCOPES, ROLES, type Role, SCOPES, type Scope } from '../../core/keys/scopes.ts';
 import { createInvitation, listInvitations, revokeInvitation } from '../../functions/directory/invitations.ts';
 import { acceptInvitation, joinByInvitation } from '../../functions/directory/join.ts';
-import { invitationMs, invitationsOpenMax, membersMax } from '../../functions/directory/limits.ts';
+import {
+  invitationMs,
+  invitationsOpenMax,
+  invitationsPerDayMax,
+  membersMax,
+} from '../../functions/directory/limits.ts';
 import { type Actor, changeRole, listMembers, removeMember, roleOf } from '../../functions/directory/members.ts';
 import { login, sessionOf } from '../../functions/directory/session.ts';
 import type { SignedUp } from '../../functions/directory/sign-up.ts';
@@ -16,9 +21,11 @@ let ada: SignedUp;
 beforeEach(async () => {
   directory = await aDirectory();
   ada = await signedUp(directory);
+  directory.apiKeys.set(keyId, ['admin']);
 });
 
-const key: Actor = { keyId: 'key_1' };
+const keyId = 'key_01kf2m8z3n5q7r9t1v3x5z7a9b';
+const key: Actor = { keyId, scopes: ['admin'] };
 const notFound = { ok: false, error: { code: 'not_found' } };
 const notAllowed = { ok: false, error: { code: 'not_allowed' } };
 const lastOwner = { ok: false, error: { code: 'last_owner' } };
@@ -363,4 +370,158 @@ test('[DIRECTORY-38] open invitations and members of a tenant are limited', asyn
   expect(full).toEqual({ ok: false, error: { code: 'tenant_full' } });
   await d1.prepare(`DELETE FROM members WHERE user_id = 'usr_1'`).run();
   expect(await joinByInvitation({ token: made.value.token, password }, {}, directory)).toMatchObject({ ok: true });
+});
+
+/** What a key with these scopes holds of a role. */
+const holds = (scopes: readonly Scope[], role: Role) =>
+  scopes.includes('admin') || ROLE_SCOPES[role].every((scope) => scopes.includes(scope));
+
+test('[DIRECTORY-39] a key has to do with the roles whose scopes it holds, and with no other', {
+  timeout: 30_000,
+}, async () => {
+  const tenantId = ada.tenant.id;
+  const subject = (await joined('subject@example.com', 'viewer')).id;
+  const sets: (readonly Scope[])[] = [
+    ['members:write'],
+    ...[ROLE_SCOPES.admin, ROLE_SCOPES.operator, ROLE_SCOPES.viewer],
+    SCOPES.filter((scope) => scope !== 'admin'),
+  ];
+  for (const scopes of sets) {
+    const actor: Actor = { keyId, scopes };
+    for (const was of ROLES) {
+      for (const role of ROLES) {
+        await d1.prepare('UPDATE members SET role = ? WHERE user_id = ?').bind(was, subject).run();
+        const result = await changeRole({ tenantId, memberId: subject, role, actor }, directory);
+        const may = [was, role].every((each) => each !== 'owner' && holds(scopes, each));
+        expect([scopes, was, role, result.ok]).toEqual([scopes, was, role, may]);
+        expect(await roleOf(tenantId, subject, directory)).toBe(may ? role : was);
+      }
+      await d1.prepare('UPDATE members SET role = ? WHERE user_id = ?').bind(was, subject).run();
+      const may = was !== 'owner' && holds(scopes, was);
+      const invited = await createInvitation({ email: 'x@example.com', role: was }, { tenantId, actor }, directory);
+      expect([scopes, was, invited.ok]).toEqual([scopes, was, may]);
+      await d1.prepare('DELETE FROM invitations').run();
+      if (may) continue;
+      const removed = await removeMember({ tenantId, memberId: subject, actor }, directory);
+      const code = was === 'owner' ? 'not_allowed' : 'scope_exceeds_own';
+      expect(removed).toMatchObject({ ok: false, error: { code } });
+    }
+  }
+});
+
+test('[DIRECTORY-39] nobody ends an invitation that they could not have made', async () => {
+  const tenantId = ada.tenant.id;
+  const by = { tenantId, actor: { userId: ada.user.id } };
+  const made = await createInvitation({ email: 'bob@example.com', role: 'admin' }, by, directory);
+  if (!made.ok) throw new Error('refused');
+  const narrow: Actor = { keyId, scopes: [...ROLE_SCOPES.operator, 'members:write'] };
+  const refused = { ok: false, error: { code: 'scope_exceeds_own', scope: 'admin' } };
+  expect(
+    await revokeInvitation({ tenantId, invitationId: made.value.invitation.id, actor: narrow }, directory),
+  ).toEqual(refused);
+  const instead = await createInvitation(
+    { email: 'bob@example.com', role: 'viewer' },
+    { tenantId, actor: narrow },
+    directory,
+  );
+  expect(instead).toEqual(refused);
+  const admin = await joined('admin@example.com', 'admin');
+  const owner = await createInvitation({ email: 'olga@example.com', role: 'owner' }, by, directory);
+  if (!owner.ok) throw new Error('refused');
+  const byAdmin = { tenantId, actor: { userId: admin.id } };
+  expect(await revokeInvitation({ ...byAdmin, invitationId: owner.value.invitation.id }, directory)).toEqual(
+    notAllowed,
+  );
+  expect(await joinByInvitation({ token: made.value.token, password }, {}, directory)).toMatchObject({ ok: true });
+});
+
+test('[DIRECTORY-41] an invitation is good while the member who made it could make it, and no longer', async () => {
+  const tenantId = ada.tenant.id;
+  const invalid = { ok: false, error: { code: 'invitation_invalid' } };
+  const bob = await joined('bob@example.com', 'owner');
+  const carl = await signedUp(directory, 'carl@example.com', 'Carl Ltd');
+  let n = 0;
+  for (const role of ROLES) {
+    for (const later of [...ROLES, null]) {
+      await d1.prepare(`UPDATE members SET role = 'owner' WHERE user_id = ?`).bind(bob.id).run();
+      const email = `new${n++}@example.com`;
+      const from = { tenantId, actor: { userId: bob.id } };
+      const joining = await createInvitation({ email, role }, from, directory);
+      const accepting = await createInvitation({ email: 'carl@example.com', role }, from, directory);
+      if (!joining.ok || !accepting.ok) throw new Error('refused');
+      const change = { tenantId, memberId: bob.id, actor: { userId: ada.user.id } };
+      if (later === null) await removeMember(change, directory);
+      else if (later !== 'owner') await changeRole({ ...change, role: later }, directory);
+      const good = later === 'owner' || (later === 'admin' && role !== 'owner');
+      const wanted = good ? { ok: true } : invalid;
+      expect(await joinByInvitation({ token: joining.value.token, password }, {}, directory)).toMatchObject(wanted);
+      expect(await acceptInvitation(accepting.value.token, carl.user, directory)).toMatchObject(wanted);
+      await removeMember({ ...change, memberId: carl.user.id }, directory);
+      if (later === null)
+        await d1.prepare(`INSERT INTO members VALUES (?, ?, 'owner', 0)`).bind(tenantId, bob.id).run();
+    }
+  }
+});
+
+test('[DIRECTORY-41] a demotion while an invitation is being taken leaves nothing behind', async () => {
+  const tenantId = ada.tenant.id;
+  const bob = await joined('bob@example.com', 'admin');
+  const made = await createInvitation(
+    { email: 'new@example.com', role: 'admin' },
+    { tenantId, actor: { userId: bob.id } },
+    directory,
+  );
+  if (!made.ok) throw new Error('refused');
+  const before = await rowCounts();
+  let demoted = false;
+  const ids = directory.entropy;
+  // Ids are drawn after the first look and before the transaction.
+  const racing = {
+    ...directory,
+    entropy: () => {
+      if (!demoted) void d1.prepare(`UPDATE members SET role = 'viewer' WHERE user_id = ?`).bind(bob.id).run();
+      demoted = true;
+      return ids();
+    },
+  };
+  expect(await joinByInvitation({ token: made.value.token, password }, {}, racing)).toEqual({
+    ok: false,
+    error: { code: 'invitation_invalid' },
+  });
+  expect(await rowCounts()).toEqual(before);
+});
+
+test('[DIRECTORY-41] an invitation by a key ends with the key, and with what the key may do', async () => {
+  const invite = async (email: string) => {
+    const made = await createInvitation(
+      { email, role: 'operator' },
+      { tenantId: ada.tenant.id, actor: key },
+      directory,
+    );
+    if (!made.ok) throw new Error('refused');
+    return { token: made.value.token, password };
+  };
+  const one = await invite('one@example.com');
+  const invalid = { ok: false, error: { code: 'invitation_invalid' } };
+  directory.apiKeys.delete(keyId);
+  expect(await joinByInvitation(one, {}, directory)).toEqual(invalid);
+  directory.apiKeys.set(keyId, ROLE_SCOPES.viewer);
+  expect(await joinByInvitation(one, {}, directory)).toEqual(invalid);
+  directory.apiKeys.set(keyId, ROLE_SCOPES.operator);
+  expect(await joinByInvitation(one, {}, directory)).toMatchObject({ ok: true, value: { role: 'operator' } });
+});
+
+test('[DIRECTORY-38] so many invitations in a day, those that were taken back included', async () => {
+  const from = { tenantId: ada.tenant.id, actor: key };
+  const row = `'inv_' || i, ?1, i || '@example.com', 'viewer', 'd' || i, 'revoked', NULL, ?2 + 60000, ?2`;
+  await d1
+    .prepare(
+      `INSERT INTO invitations WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3) SELECT ${row} FROM n`,
+    )
+    .bind(ada.tenant.id, directory.clock, invitationsPerDayMax)
+    .run();
+  const more = () => createInvitation({ email: 'more@example.com', role: 'viewer' }, from, directory);
+  expect(await more()).toEqual({ ok: false, error: { code: 'too_many_invitations' } });
+  directory.clock += 24 * 3_600_000;
+  expect(await more()).toMatchObject({ ok: true });
 });

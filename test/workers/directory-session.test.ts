@@ -29,7 +29,14 @@ const minute = 60_000;
 function auth(path: string, body: object, cookies: readonly string[] = []): Promise<Response | null> {
   const headers = { 'content-type': 'application/json', origin: baseUrl };
   const request = { method: 'POST', headers, body: JSON.stringify(body) };
-  return serveAuth(withCookies(cookies, request, `${baseUrl}/api/auth${path}`), directory);
+  return served(withCookies(cookies, request, `${baseUrl}/api/auth${path}`));
+}
+
+/** An answer, when what comes after it is done too. */
+async function served(request: Request): Promise<Response | null> {
+  const response = await serveAuth(request, directory);
+  await Promise.all(directory.afterwards);
+  return response;
 }
 
 test('[DIRECTORY-12] the right password logs in, a wrong one or an unknown address does not', async () => {
@@ -219,6 +226,36 @@ test('[DIRECTORY-16] a reset for an unknown address says the same and sends noth
   expect(directory.mails).toHaveLength(3);
 });
 
+test('[DIRECTORY-42] until its answer, a reset asks the database the same for every address, and after it as often', async () => {
+  await signedUp(directory);
+  const cost = async (who: string) => {
+    const asked = vi.spyOn(d1, 'prepare');
+    const headers = { 'content-type': 'application/json', origin: baseUrl };
+    const request = { method: 'POST', headers, body: JSON.stringify({ email: who }) };
+    directory.afterwards.length = 0;
+    let before = 0;
+    // What is done after the answer begins with the answer.
+    const later = (work: () => Promise<void>) => {
+      before = asked.mock.calls.length;
+      directory.later(work);
+    };
+    await serveAuth(new Request(`${baseUrl}/api/auth/request-password-reset`, request), { ...directory, later });
+    await Promise.all(directory.afterwards);
+    const statements = asked.mock.calls.map(([sql]) => sql);
+    asked.mockRestore();
+    return { before: statements.slice(0, before), after: statements.length - before };
+  };
+  const known = await cost(email);
+  const unknown = await cost('eve@example.com');
+  expect(known.before.length).toBeGreaterThan(0);
+  expect(unknown.before).toEqual(known.before);
+  // The mail itself goes where the settings say: here it is kept in memory, and is no statement.
+  expect(unknown.after).toBe(known.after + 1);
+  expect(directory.mails.map(({ to }) => to)).toEqual([email]);
+  // Of the token that nobody has nothing stays.
+  expect((await rowCounts()).verifications).toBe(1);
+});
+
 test('[DIRECTORY-16] the link in a reset mail never follows the Host header or a foreign page', async () => {
   await signedUp(directory);
   const post = (body: object) => ({
@@ -227,10 +264,10 @@ test('[DIRECTORY-16] the link in a reset mail never follows the Host header or a
     body: JSON.stringify(body),
   });
   const url = 'http://evil.example/api/auth/request-password-reset';
-  await serveAuth(new Request(url, post({ email, redirectTo: '/new-password' })), directory);
+  await served(new Request(url, post({ email, redirectTo: '/new-password' })));
   expect(directory.mails[0]?.text).toContain(`${baseUrl}/api/auth/reset-password/`);
   expect(directory.mails[0]?.text).not.toContain('evil');
-  const foreign = await serveAuth(new Request(url, post({ email, redirectTo: 'https://evil.example/' })), directory);
+  const foreign = await served(new Request(url, post({ email, redirectTo: 'https://evil.example/' })));
   expect(foreign?.status).toBe(403);
   expect(directory.mails).toHaveLength(1);
 });
@@ -242,6 +279,22 @@ test('[DIRECTORY-16] without a mail service, mail waits in the database for the 
   expect(await keptEmails(10, directory)).toMatchObject([{ to: email, subject: 'Your new Starling password' }]);
   expect(await sweepDirectory({ ...directory, now: () => directory.clock + 8 * 24 * 60 * minute })).toBeGreaterThan(0);
   expect(await keptEmails(10, directory)).toEqual([]);
+});
+
+test('[DIRECTORY-45] one sweep takes all that a day of many sign-ups and invitations leaves', async () => {
+  const { tenant } = await signedUp(directory);
+  const rows = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)`;
+  const ended = Date.now() - 91 * 24 * 60 * minute;
+  await d1.batch([
+    d1.prepare(`INSERT INTO attempts ${rows} SELECT 'k' || i, 1, ?1 FROM n`).bind(ended),
+    d1
+      .prepare(
+        `INSERT INTO invitations ${rows} SELECT 'inv_' || i, ?2, i || '@example.com', 'viewer', 'd' || i, 'revoked', NULL, ?1, ?1 FROM n`,
+      )
+      .bind(ended, tenant.id),
+  ]);
+  expect(await sweepDirectory(directory)).toBe(5_000);
+  expect(await rowCounts()).toMatchObject({ attempts: 0, invitations: 0, users: 1 });
 });
 
 test('[DIRECTORY-17] of better-auth’s paths only the named ones are open', async () => {

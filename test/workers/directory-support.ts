@@ -5,6 +5,7 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
+import type { Scope } from '../../core/keys/scopes.ts';
 import { type Directory, type NewSwarm, openDirectory } from '../../functions/directory/directory.ts';
 import type { AttemptRule } from '../../functions/directory/limits.ts';
 import type { EmailMessage } from '../../functions/directory/mail.ts';
@@ -28,10 +29,14 @@ export interface TestDirectory extends Directory {
   /** Every call of `createSwarm`, in order. */
   readonly made: NewSwarm[];
   readonly mails: EmailMessage[];
+  /** What is done when answers have left. */
+  readonly afterwards: Promise<void>[];
   /** What better-auth reported. */
   readonly reports: string[];
   /** What the directory's clock says. The real time at first: better-auth reads the real clock beside it. */
   clock: number;
+  /** The API keys that are in force, and what they may do. */
+  readonly apiKeys: Map<string, readonly Scope[]>;
   /** While true, `createSwarm` throws. */
   broken: boolean;
 }
@@ -48,7 +53,16 @@ export async function aDirectory(
   const made: NewSwarm[] = [];
   const mails: EmailMessage[] = [];
   const reports: string[] = [];
-  const state = { made, mails, reports, clock: Date.now(), broken: false };
+  const afterwards: Promise<void>[] = [];
+  const state = {
+    made,
+    afterwards,
+    mails,
+    reports,
+    clock: Date.now(),
+    broken: false,
+    apiKeys: new Map<string, readonly Scope[]>(),
+  };
   const directory = openDirectory({
     d1,
     secret: new Uint8Array(32).fill(7),
@@ -57,6 +71,8 @@ export async function aDirectory(
       if (state.broken) throw new Error('the swarm object does not answer');
       made.push(swarm);
     },
+    later: (work) => void afterwards.push(work()),
+    keyScopes: async ({ key }) => state.apiKeys.get(key) ?? null,
     ...(config.signUpRule ? { signUpRule: config.signUpRule } : {}),
     ...(config.keepMail ? {} : { sendEmail: async (message: EmailMessage) => void mails.push(message) }),
     report: (message) => void reports.push(message),

@@ -20,7 +20,7 @@ export interface Caller {
   readonly cookies: readonly string[];
 }
 
-export type AuthDeps = Pick<ApiDeps, 'tokenKey' | 'directory' | 'baseUrl' | 'trustedOrigins' | 'now'>;
+export type AuthDeps = Pick<ApiDeps, 'tokenKey' | 'directory' | 'baseUrl' | 'now'>;
 
 /** Methods that change nothing (RFC 9110 9.2.1). */
 const SAFE = new Set(['GET', 'HEAD']);
@@ -51,7 +51,7 @@ export function refuseScope(caller: Caller, scope: Scope): Refusal | null {
 /** The log-in session of a request's cookie. A browser sends the cookie for any page, so an unsafe method needs our origin. */
 export async function openSessionOf(
   request: Request,
-  deps: Pick<ApiDeps, 'directory' | 'baseUrl' | 'trustedOrigins'>,
+  deps: Pick<ApiDeps, 'directory' | 'baseUrl'>,
 ): Promise<Result<OpenSession, Refusal>> {
   const refused = refuseOrigin(request, deps);
   if (refused) return err(refused);
@@ -60,13 +60,11 @@ export async function openSessionOf(
 }
 
 /** Refuses a page of another origin that wants to change something with the cookie of ours. */
-export function refuseOrigin(
-  request: Request,
-  { baseUrl, trustedOrigins }: Pick<ApiDeps, 'baseUrl' | 'trustedOrigins'>,
-): Refusal | null {
+export function refuseOrigin(request: Request, { baseUrl }: Pick<ApiDeps, 'baseUrl'>): Refusal | null {
   if (SAFE.has(request.method)) return null;
   const origin = request.headers.get('origin');
-  if (origin !== null && (origin === new URL(baseUrl).origin || trustedOrigins.includes(origin))) return null;
+  // The name that was called is one of ours: a page from there is our own too.
+  if (origin !== null && (origin === baseUrl || origin === new URL(request.url).origin)) return null;
   return {
     code: 'origin_not_allowed',
     detail: 'A request with the session cookie that changes something names our own origin in Origin.',

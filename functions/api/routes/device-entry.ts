@@ -96,7 +96,7 @@ const enrollmentView = z.object({ id: idOf('enr'), expiresAt: z.number().int() }
 
 /** The token says which swarm; the proof says that whoever sends it holds the key; the swarm says whether it may. */
 async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Promise<Response> {
-  const { deps, frame, request } = call;
+  const { deps, frame } = call;
   const { token, did, proof, name } = body;
   const read = readToken('ent', token, deps.tokenKey);
   if (!read.ok) return refuse(takeByAddress(call) ?? { code: 'enrollment_token_invalid' }, call);
@@ -129,8 +129,7 @@ async function enroll(body: z.output<typeof enrollDevice>, call: OpenCall): Prom
   if (!result.ok) return refuse(result.error, call);
   const { id, squad } = device.parse(result.value.view);
   const credential = mintToken('dvc', { t, s, d: id, q: squad }, deps.tokenKey);
-  const { protocol, host } = new URL(request.url);
-  const connectUrl = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/v1/devices/connect`;
+  const connectUrl = `${deps.baseUrl.replace(/^http/, 'ws')}/v1/devices/connect`;
   return answer(200, { device: id, tenant: t, swarm: s, credential, connectUrl });
 }
 

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../../core/json.ts';
 import { timeText } from '../../../core/work/view.ts';
 import { createInvitation, type Invitation, listInvitations, revokeInvitation } from '../../directory/invitations.ts';
 import { acceptInvitation, joinByInvitation } from '../../directory/join.ts';
-import { type Actor, changeRole, listMembers, removeMember } from '../../directory/members.ts';
+import { type Actor, changeRole, listMembers, type MemberRejection, removeMember } from '../../directory/members.ts';
 import { answer, type Call, done, refuse } from '../call.ts';
 import type { Refusal } from '../problems.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
@@ -54,7 +54,7 @@ export const memberRoutes: readonly Route[] = [
     params: { id },
     body: shapes.RoleChange,
     answers: { 200: { description: 'The member’s role.', body: shapes.MemberRole } },
-    refuses: ['member_not_found', 'not_allowed', 'last_owner'],
+    refuses: ['member_not_found', 'not_allowed', 'scope_exceeds_own', 'last_owner'],
     serve: ({ params, body }, call) =>
       whileInForce(call, async () => {
         const change = { tenantId: call.caller.tenant, memberId: params.id, role: body.role, actor: actorOf(call) };
@@ -72,7 +72,7 @@ export const memberRoutes: readonly Route[] = [
     scope: 'members:write',
     params: { id },
     answers: { 204: { description: 'They are no member any more.', body: null } },
-    refuses: ['member_not_found', 'not_allowed', 'last_owner'],
+    refuses: ['member_not_found', 'not_allowed', 'scope_exceeds_own', 'last_owner'],
     serve: ({ params }, call) =>
       whileInForce(call, async () => {
         const removal = { tenantId: call.caller.tenant, memberId: params.id, actor: actorOf(call) };
@@ -87,19 +87,23 @@ export const memberRoutes: readonly Route[] = [
     operationId: 'createInvitation',
     tag: 'Members',
     summary: 'Invite someone by e-mail',
-    description: 'An earlier invitation of the same address that is open is revoked.',
+    description:
+      'An earlier invitation of the same address that is open is revoked. A key invites to roles whose scopes it holds itself, and is not told the token: it is in the mail. A person is told it too, and may pass it on.',
     scope: 'members:write',
     body: shapes.NewInvitation,
     answers: {
-      201: { description: 'The invitation, with the token that takes it.', body: shapes.InvitationWithToken },
+      201: { description: 'The invitation; for a person, with the token that takes it.', body: shapes.InvitationMade },
     },
-    refuses: ['not_allowed', 'already_member', 'too_many_invitations'],
+    refuses: ['not_allowed', 'scope_exceeds_own', 'already_member', 'too_many_invitations'],
     serve: ({ body }, call) =>
       whileInForce(call, async () => {
         const from = { tenantId: call.caller.tenant, actor: actorOf(call) };
         const made = await createInvitation(body, from, call.deps.directory);
         if (!made.ok) return refuse({ ...made.error }, call);
-        return answer(201, { ...invitationView(made.value.invitation), token: made.value.token });
+        const { invitation, token } = made.value;
+        const isPerson = 'userId' in from.actor;
+        // A key that knew the token would become a member of its own making, whom revoking the key does not remove.
+        return answer(201, { ...invitationView(invitation), ...(isPerson ? { token } : {}) });
       }),
   }),
 
@@ -130,14 +134,14 @@ export const memberRoutes: readonly Route[] = [
     scope: 'members:write',
     params: { id: invitationId },
     answers: { 204: { description: 'Nobody can take it any more.', body: null } },
-    refuses: ['invitation_not_found', 'not_allowed'],
+    refuses: ['invitation_not_found', 'not_allowed', 'scope_exceeds_own'],
     serve: ({ params }, call) =>
       whileInForce(call, async () => {
         const revocation = { tenantId: call.caller.tenant, invitationId: params.id, actor: actorOf(call) };
         const revoked = await revokeInvitation(revocation, call.deps.directory);
         if (revoked.ok) return done();
-        const { code } = revoked.error;
-        return refuse({ code: code === 'not_found' ? 'invitation_not_found' : code }, call);
+        const refused = revoked.error;
+        return refuse(refused.code === 'not_found' ? { code: 'invitation_not_found' } : { ...refused }, call);
       }),
   }),
 
@@ -201,13 +205,13 @@ async function whileInForce(call: Call, work: () => Promise<Response>): Promise<
 
 /** Who asks, as the directory names them. */
 function actorOf({ caller: { actor } }: Call): Actor {
-  if (actor.kind === 'key') return { keyId: actor.id };
+  if (actor.kind === 'key') return { keyId: actor.id, scopes: actor.scopes };
   assert(isId('usr', actor.id), 'a user has an id of a user');
   return { userId: actor.id };
 }
 
-function memberRefusal({ code }: { readonly code: 'not_found' | 'not_allowed' | 'last_owner' }): Refusal {
-  return { code: code === 'not_found' ? 'member_not_found' : code };
+function memberRefusal(rejection: MemberRejection): Refusal {
+  return rejection.code === 'not_found' ? { code: 'member_not_found' } : { ...rejection };
 }
 
 function invitationView(invitation: Invitation): JsonObject {

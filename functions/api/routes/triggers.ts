@@ -5,18 +5,7 @@ import { mintToken } from '../../../core/keys/token.ts';
 import { idOf } from '../../../core/wire/terms.ts';
 import { secretProblem, type TriggerPreset } from '../../../core/wire/triggers.ts';
 import { readTriggerAddress, receiveDelivery } from '../../webhooks/receive.ts';
-import {
-  answer,
-  asObject,
-  type Call,
-  callSwarm,
-  eachOf,
-  noteReplay,
-  originOf,
-  perform,
-  read,
-  refuse,
-} from '../call.ts';
+import { answer, asObject, type Call, callSwarm, eachOf, noteReplay, perform, read, refuse } from '../call.ts';
 import { edgeMade } from '../edge-made.ts';
 import { readBytes } from '../middleware/body.ts';
 import { idParam, openRoute, type Route, route } from '../route.ts';
@@ -190,12 +179,12 @@ export const triggerRoutes: readonly Route[] = [
   }),
 ];
 
-/** A trigger with the address where its sender posts, at the host where this request came in. */
+/** A trigger with the address where its sender posts. */
 function withUrl(view: JsonObject, call: Call): JsonObject {
   const { caller, deps } = call;
   const g = triggerId.parse(view.id);
   const address = mintToken('trg', { t: caller.tenant, s: caller.swarm, g }, deps.tokenKey);
-  return { ...view, url: `${originOf(call)}/hooks/${address}` };
+  return { ...view, url: `${deps.baseUrl}/hooks/${address}` };
 }
 
 const triggerId = idOf('trg');

@@ -102,10 +102,13 @@ const exampleInvitation = {
 
 export const Invitation = shape('Invitation', invitation, exampleInvitation);
 
-export const InvitationWithToken = shape(
-  'InvitationWithToken',
+export const InvitationMade = shape(
+  'InvitationMade',
   invitation.extend({
-    token: z.string().meta({ description: 'What takes the invitation. Shown here, and in the mail.' }),
+    token: z
+      .string()
+      .meta({ description: 'What takes the invitation. In the mail, and here when a person asks and not a key.' })
+      .optional(),
   }),
   { ...exampleInvitation, token: 'q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C' },
 );
