@@ -1,9 +1,10 @@
 // Devices: enrolment once, admission with an epoch, facts in order, revocation for good.
 
 import type { DeviceId } from '../ids.ts';
-import { canonical, isLargerThan } from '../json.ts';
+import { isSame } from '../json.ts';
 import { devicesMax, devicesPerSquad, enrollmentMs, eventBodyBytesMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, roomFor } from '../room.ts';
 import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -115,7 +116,7 @@ function change(draft: Draft, command: Extract<DeviceCommand, { type: 'ChangeDev
     device: device.id,
     ...(name === undefined || name === device.name ? {} : { name }),
     ...(autonomyLevel === undefined || autonomyLevel === device.autonomyLevel ? {} : { autonomyLevel }),
-    ...(desired === undefined || canonical(desired) === canonical(device.desired.state)
+    ...(desired === undefined || isSame(desired, device.desired.state)
       ? {}
       : { desired, desiredVersion: device.desired.version + 1 }),
   };
@@ -150,7 +151,7 @@ const factBytesMax = eventBodyBytesMax - 1024;
 /** What a device says of itself becomes an event as it is; a result has a limit and an answer of its own. */
 function isTooLarge(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): boolean {
   if (body.type !== 'device.described' && body.type !== 'device.reported') return false;
-  return isLargerThan(canonical(body), factBytesMax);
+  return !drawJson(roomFor(factBytesMax), body, Number.POSITIVE_INFINITY);
 }
 
 function say(
@@ -198,8 +199,7 @@ function describe(draft: Draft, device: Device, description: DeviceDescription):
     const known = draft.row('route', route);
     if (
       known?.active &&
-      canonical({ ...body, measured: 0 }) ===
-        canonical({ ...known, id: undefined, route, active: undefined, measured: 0 })
+      isSame({ ...body, measured: 0 }, { ...known, id: undefined, route, active: undefined, measured: 0 })
     )
       continue;
     draft.emit({ type: 'route.offered', subject: `route/${route}`, body });
