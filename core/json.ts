@@ -105,3 +105,22 @@ function isSayable(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   return typeof value === 'object' && Object.values(value).every(isSayable);
 }
+
+/**
+ * Whether two values have the same canonical text, found without making it: what is shared costs nothing, and what differs only
+ * as much as is the same before it. Of bounded depth, as what is stored is.
+ */
+export function isSame(a: unknown, b: unknown): boolean {
+  // Minus nought is written as nought.
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((member, i) => isSame(member ?? null, b[i] ?? null));
+  }
+  // Objects that are not arrays: their members are read by their own keys.
+  const [one, other] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = Object.keys(one).filter((key) => one[key] !== undefined);
+  if (keys.length !== Object.keys(other).filter((key) => other[key] !== undefined).length) return false;
+  return keys.every((key) => Object.hasOwn(other, key) && isSame(one[key], other[key]));
+}

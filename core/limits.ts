@@ -52,6 +52,8 @@ export const planTasksMax = 200;
 export const planDepthMax = 50;
 /** Bytes of results that one success may put into the inputs of others: all of it is written in one decision. */
 export const resultsFilledBytesMax = 8 * 1024 * 1024;
+/** Characters of stored tasks that one success may read again for their results: parsed in less than a tenth of a second. */
+export const resultsReadCharsMax = 16 * 1024 * 1024;
 export const missionsOpenMax = 200;
 export const tasksOpenMax = 10_000;
 export const devicesMax = 32_000;

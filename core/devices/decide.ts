@@ -1,10 +1,11 @@
 // Devices: enrolment once, admission with an epoch, facts in order, revocation for good.
 
 import type { DeviceId } from '../ids.ts';
-import { canonicalStored, isLargerThan, type Json, wrappedDepthMax } from '../json.ts';
+import { isSame, type Json, wrappedDepthMax } from '../json.ts';
 import { findUnfit } from '../json-text.ts';
 import { devicesMax, devicesPerSquad, enrollmentMs, eventBodyBytesMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, roomFor } from '../room.ts';
 import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -116,7 +117,7 @@ function change(draft: Draft, command: Extract<DeviceCommand, { type: 'ChangeDev
     device: device.id,
     ...(name === undefined || name === device.name ? {} : { name }),
     ...(autonomyLevel === undefined || autonomyLevel === device.autonomyLevel ? {} : { autonomyLevel }),
-    ...(desired === undefined || canonicalStored(desired) === canonicalStored(device.desired.state)
+    ...(desired === undefined || isSame(desired, device.desired.state)
       ? {}
       : { desired, desiredVersion: device.desired.version + 1 }),
   };
@@ -156,7 +157,7 @@ function refuseBody(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']):
 /** What a device says of itself becomes an event as it is; a result has a limit and an answer of its own. */
 function isTooLarge(body: Extract<DeviceCommand, { type: 'TakeFact' }>['body']): boolean {
   if (body.type !== 'device.described' && body.type !== 'device.reported') return false;
-  return isLargerThan(canonicalStored(body), factBytesMax);
+  return !drawJson(roomFor(factBytesMax), body, Number.POSITIVE_INFINITY);
 }
 
 function say(
@@ -204,8 +205,7 @@ function describe(draft: Draft, device: Device, description: DeviceDescription):
     const known = draft.row('route', route);
     if (
       known?.active &&
-      canonicalStored({ ...body, measured: 0 }) ===
-        canonicalStored({ ...known, id: undefined, route, active: undefined, measured: 0 })
+      isSame({ ...body, measured: 0 }, { ...known, id: undefined, route, active: undefined, measured: 0 })
     )
       continue;
     draft.emit({ type: 'route.offered', subject: `route/${route}`, body });

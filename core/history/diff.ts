@@ -2,12 +2,13 @@
 // nothing that is secret in a row comes out here.
 
 import type { StoredEvent } from '../journal/event.ts';
-import { canonicalStored, type Json, type JsonObject } from '../json.ts';
+import { isSame, type Json, type JsonObject } from '../json.ts';
 import { diffCharsMax } from '../limits.ts';
-import { countWithin, type Shown, show } from '../swarm/answer.ts';
+import { type Shown, show, viewsWithin } from '../swarm/answer.ts';
 import type { Read } from '../swarm/read.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
 import { accountView } from '../swarm/views.ts';
+import { briefsFrom } from '../work/brief.ts';
 import type { Past } from './past.ts';
 import { keysOf } from './past.ts';
 import type { PastMoment } from './port.ts';
@@ -74,8 +75,7 @@ export function openDifference(): Difference {
       const changed = [...before.keys()].filter((key) => isChanged(key, before, past)).sort();
       const start = cursor === null ? 0 : changed.findIndex((key) => key > cursor);
       const wanted = start < 0 ? [] : changed.slice(start, start + limit);
-      const all = wanted.map((key) => changeOf(key, before, past));
-      const data = all.slice(0, countWithin(all));
+      const data = viewsWithin(wanted, (key) => changeOf(key, before, past));
       return {
         from: momentView(from),
         to: momentView(to),
@@ -95,14 +95,12 @@ type RowsBefore = Map<string, Rows[Kind] | null>;
 
 /** The earlier moment, seen from the later one: what was not touched in between is the same. */
 function readBefore(before: RowsBefore, past: Past): Read {
-  return {
-    ...past.read,
-    row<K extends Kind>(kind: K, id: string) {
-      const key = `${kind}/${id}`;
-      // Rows stand under the kind they belong to.
-      return before.has(key) ? ((before.get(key) ?? null) as Rows[K] | null) : past.row(kind, id);
-    },
-  };
+  function row<K extends Kind>(kind: K, id: string): Rows[K] | null {
+    const key = `${kind}/${id}`;
+    // Rows stand under the kind they belong to.
+    return before.has(key) ? ((before.get(key) ?? null) as Rows[K] | null) : past.row(kind, id);
+  }
+  return { ...past.read, row, tasksOf: (mission) => briefsFrom(row, mission) };
 }
 
 function rowAt(key: string, past: Past): Rows[Kind] | null {
@@ -112,7 +110,7 @@ function rowAt(key: string, past: Past): Rows[Kind] | null {
 
 function isChanged(key: string, before: RowsBefore, past: Past): boolean {
   const row = before.get(key) ?? null;
-  return row === null || canonicalStored(row) !== canonicalStored(rowAt(key, past));
+  return row === null || !isSame(row, rowAt(key, past));
 }
 
 function viewOf(kind: Kind, row: Rows[Kind] | null, read: Read): Json {
@@ -139,9 +137,7 @@ function changeOf(key: string, before: RowsBefore, past: Past): JsonObject {
 function membersOf(before: Json, after: Json): string[] {
   if (!isObject(before) || !isObject(after)) return [];
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names]
-    .filter((name) => canonicalStored(before[name] ?? null) !== canonicalStored(after[name] ?? null))
-    .sort();
+  return [...names].filter((name) => !isSame(before[name] ?? null, after[name] ?? null)).sort();
 }
 
 function isObject(value: Json): value is JsonObject {

@@ -5,12 +5,13 @@ import { assert, Defect } from '../assert.ts';
 import type { StoredEvent } from '../journal/event.ts';
 import { canonicalStored } from '../json.ts';
 import { answerCharsMax } from '../limits.ts';
-import { operationsShownMax, type RowSource, type Wanted } from '../swarm/answer.ts';
+import { operationsShownMax, type RowSource, rowsPerPageMax, type Wanted } from '../swarm/answer.ts';
 import type { SwarmEvent } from '../swarm/events.ts';
 import { touches } from '../swarm/evolve.ts';
 import { candidatesMax, type Read } from '../swarm/read.ts';
 import { type RowMap, replay } from '../swarm/replay.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
+import { briefsFrom } from '../work/brief.ts';
 import { type ChunkRange, type ChunkRef, chunkAt, type Entry, type KeyRange, kindOf, rangesOf } from './state-tree.ts';
 
 /** Thrown by a question whose answer stands in a chunk that is not loaded: load it, and ask again. */
@@ -29,8 +30,6 @@ export interface LoadedChunk {
   readonly chars: number;
 }
 
-/** Rows that one page looks at: then it ends early, and its cursor says where to go on. */
-const rowsPerPageMax = 5_000;
 /** Text of chunks that one page looks at: more than an answer has room for, and less than is kept loaded. */
 const charsPerPageMax = 2 * answerCharsMax;
 
@@ -243,6 +242,7 @@ function pastRead(row: Read['row'], routesOf: Read['routesOf']): Read {
   return {
     row,
     routesOf,
+    tasksOf: (mission) => briefsFrom(row, mission),
     queuedTasks: never,
     unfundedTasks: never,
     accountsToSweep: never,

@@ -2,24 +2,27 @@
 // first failure ends the mission and what is still open of it.
 
 import { assert } from '../assert.ts';
-import type { MissionId } from '../ids.ts';
-import { canonicalStored, type Json, jsonDepth, jsonDepthMax } from '../json.ts';
+import type { MissionId, TaskId } from '../ids.ts';
+import type { Json } from '../json.ts';
 import {
   deadlineMsDefault,
   deadlineMsMax,
   missionsOpenMax,
   resultsFilledBytesMax,
+  resultsReadCharsMax,
   taskInputBytesMax,
   tasksOpenMax,
 } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { type Room, roomFor } from '../room.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
+import type { TaskBrief } from '../work/brief.ts';
 import { cancelTask, placeById } from '../work/decide.ts';
 import { refuseRequest } from '../work/place.ts';
 import { isOpen, type Task } from '../work/state.ts';
 import type { MissionCommand, MissionRequest } from './commands.ts';
-import { checkPlan, fillInput } from './plan.ts';
+import { checkPlan, fillInput, resultsNamed } from './plan.ts';
 import type { Mission, PlannedTask } from './state.ts';
 
 export function decideMissions(draft: Draft, command: MissionCommand): Result<MissionId, Rejection> {
@@ -90,71 +93,86 @@ export function taskEnded(draft: Draft, task: Task): void {
   const mission = task.mission === null ? null : draft.row('mission', task.mission);
   if (mission?.state !== 'running') return;
   if (task.state !== 'succeeded') {
-    fail(draft, mission, task);
+    fail(draft, mission, task.key);
     return;
   }
-  const byKey = new Map(mission.tasks.map((planned) => [planned.key, planned]));
-  const rowOf = (key: string): Task | null => {
-    const planned = byKey.get(key);
-    return planned ? draft.row('task', planned.task) : null;
-  };
+  const briefs = new Map(draft.tasksOf(mission).map((brief) => [brief.key, brief]));
+  const filling = openFilling(draft, briefs);
   let open = 0;
-  let room = resultsFilledBytesMax;
-  for (const planned of mission.tasks) {
-    const row = draft.row('task', planned.task);
-    if (row && isOpen(row)) open++;
-    if (row?.state !== 'waiting' || task.key === null || !planned.after.includes(task.key)) continue;
-    if (!planned.after.every((key) => rowOf(key)?.state === 'succeeded')) continue;
-    const filled = release(draft, mission, row, (key) => rowOf(key)?.result ?? null, room);
-    if (filled === null) return;
-    room -= filled;
+  for (const { key, after } of mission.tasks) {
+    const waiting = briefs.get(key);
+    if (waiting && isOpen(waiting)) open++;
+    if (waiting?.state !== 'waiting' || task.key === null || !after.includes(task.key)) continue;
+    if (!after.every((earlier) => briefs.get(earlier)?.state === 'succeeded')) continue;
+    if (!release(draft, mission, waiting.id, filling)) return;
   }
   if (open === 0)
     draft.emit({ type: 'mission.succeeded', subject: `mission/${mission.id}`, body: { mission: mission.id } });
 }
 
-/** Gives a waiting task its input and its place. Answers how many bytes were put into it; null when that ended the mission. */
-function release(
-  draft: Draft,
-  mission: Mission,
-  task: Task,
-  resultOf: (key: string) => Task['result'],
-  room: number,
-): number | null {
-  const filled = fillInput(task.input, resultOf);
-  const bytes = filled ? bytesOf(filled.input) : 0;
-  if (bytes > Math.min(taskInputBytesMax, room)) {
+/** What the results that one success puts into inputs may take: in the inputs, and to be read. */
+interface Filling {
+  /** The results that an input names, by their keys; null when they are too much to be read. */
+  resultsOf(keys: readonly string[]): ReadonlyMap<string, Json> | null;
+  readonly room: Room;
+}
+
+function openFilling(draft: Draft, briefs: ReadonlyMap<string | null, TaskBrief>): Filling {
+  const results = new Map<string, Json>();
+  const reading = roomFor(resultsReadCharsMax);
+  return {
+    room: roomFor(resultsFilledBytesMax),
+    resultsOf(keys) {
+      for (const key of keys) {
+        const brief = results.has(key) ? undefined : briefs.get(key);
+        if (brief === undefined) continue;
+        if (!reading.take(brief.chars)) return null;
+        results.set(key, draft.row('task', brief.id)?.result ?? null);
+      }
+      return results;
+    },
+  };
+}
+
+/** Gives a waiting task its input and its place; false when that ended the mission. */
+function release(draft: Draft, mission: Mission, id: TaskId, filling: Filling): boolean {
+  const task = draft.row('task', id);
+  assert(task !== null, 'a task that waits is there');
+  const named = resultsNamed(task.input);
+  const filled = named.length === 0 ? {} : filledInput(task.input, named, filling);
+  if (filled === null) {
     const error = {
       code: 'input_too_large',
       message: 'The results put into the input make it too large.',
       retryable: false,
     };
-    draft.emit({ type: 'task.failed', subject: `task/${task.id}`, body: { task: task.id, error } });
-    fail(draft, mission, task);
-    return null;
+    draft.emit({ type: 'task.failed', subject: `task/${id}`, body: { task: id, error } });
+    fail(draft, mission, task.key);
+    return false;
   }
-  draft.emit({ type: 'task.released', subject: `task/${task.id}`, body: { task: task.id, ...filled } });
-  placeById(draft, task.id);
-  return bytes;
+  draft.emit({ type: 'task.released', subject: `task/${id}`, body: { task: id, ...filled } });
+  placeById(draft, id);
+  return true;
 }
 
-/** Results that fit by themselves may not fit together: too deep is as good as endless. */
-function bytesOf(input: Json): number {
-  return jsonDepth(input) > jsonDepthMax ? Number.POSITIVE_INFINITY : Buffer.byteLength(canonicalStored(input));
+/** Null as soon as it is too large or too deep: results that fit by themselves may not fit together. */
+function filledInput(input: Json, named: readonly string[], filling: Filling): { readonly input: Json } | null {
+  const results = filling.resultsOf(named);
+  if (results === null) return null;
+  const room = roomFor(Math.min(taskInputBytesMax, filling.room.left()));
+  const filled = fillInput(input, (key) => results.get(key) ?? null, room);
+  return filled && filling.room.take(room.used()) ? filled : null;
 }
 
-function fail(draft: Draft, mission: Mission, task: Task): void {
+function fail(draft: Draft, mission: Mission, key: string | null): void {
   draft.emit({
     type: 'mission.failed',
     subject: `mission/${mission.id}`,
-    body: { mission: mission.id, key: task.key ?? '' },
+    body: { mission: mission.id, key: key ?? '' },
   });
   cancelOpen(draft, mission);
 }
 
 function cancelOpen(draft: Draft, mission: Mission): void {
-  for (const planned of mission.tasks) {
-    const task = draft.row('task', planned.task);
-    if (task && isOpen(task)) cancelTask(draft, task, 'mission_ended');
-  }
+  for (const brief of draft.tasksOf(mission)) if (isOpen(brief)) cancelTask(draft, brief, 'mission_ended');
 }

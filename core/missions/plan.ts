@@ -1,10 +1,11 @@
 // Is a plan a plan? Keys once each, `after` and results named that exist and come before, no cycle, bounded in size and depth.
 // A task's input may hold `{ "$result": "key", "path": "/json/pointer" }`, which becomes that part of the earlier task's result.
 
-import type { Json, JsonObject } from '../json.ts';
+import { type Json, type JsonObject, jsonDepthMax } from '../json.ts';
 import { planDepthMax, planTasksMax } from '../limits.ts';
 import { pointTo } from '../pointer.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, type Room } from '../room.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { PlanTask } from './commands.ts';
 
@@ -43,28 +44,81 @@ export function checkPlan(tasks: readonly PlanTask[]): Result<readonly PlanTask[
 /** The keys whose results an input asks for. */
 export function resultsNamed(input: Json): readonly string[] {
   const named = new Set<string>();
-  walk(input, (reference) => {
-    named.add(reference.key);
-    return null;
-  });
+  visit(input, named);
   return [...named];
 }
 
-/** The input with results in the place of references; null when it names none. */
-export function fillInput(input: Json, resultOf: (key: string) => Json): { readonly input: Json } | null {
-  let found = false;
-  const filled = walk(input, ({ key, path }) => {
-    found = true;
-    return pointTo(resultOf(key), path) ?? null;
-  });
-  return found ? { input: filled } : null;
+function visit(value: Json, named: Set<string>): void {
+  if (value === null || typeof value !== 'object') return;
+  const reference = referenceOf(value);
+  if (reference) named.add(reference.key);
+  else for (const member of Object.values(value)) visit(member, named);
 }
 
-function walk(value: Json, replace: (reference: { key: string; path: string }) => Json): Json {
-  if (value === null || typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.map((member) => walk(member, replace));
-  const object = value as JsonObject; // arrays and scalars are behind us
-  const { $result: key, path } = object;
-  if (typeof key === 'string') return replace({ key, path: typeof path === 'string' ? path : '' });
-  return Object.fromEntries(Object.entries(object).map(([name, member]) => [name, walk(member, replace)]));
+interface Reference {
+  readonly key: string;
+  readonly path: string;
+}
+
+function referenceOf(value: readonly Json[] | JsonObject): Reference | null {
+  if (Array.isArray(value)) return null;
+  const { $result: key, path } = value as JsonObject; // not an array
+  return typeof key === 'string' ? { key, path: typeof path === 'string' ? path : '' } : null;
+}
+
+/**
+ * The input with results in the place of references. What it takes as text is drawn from `room` while it is made: null as soon
+ * as it is too large, or nested deeper than JSON from outside may be.
+ */
+export function fillInput(input: Json, resultOf: (key: string) => Json, room: Room): { readonly input: Json } | null {
+  const filled = fill(input, resultOf, room, jsonDepthMax);
+  return filled === undefined ? null : { input: filled };
+}
+
+function fill(value: Json, resultOf: (key: string) => Json, room: Room, depthMax: number): Json | undefined {
+  if (value === null || typeof value !== 'object') return drawJson(room, value, depthMax) ? value : undefined;
+  const reference = referenceOf(value);
+  if (reference) {
+    const part = pointTo(resultOf(reference.key), reference.path) ?? null;
+    return drawJson(room, part, depthMax) ? part : undefined;
+  }
+  if (depthMax <= 0) return undefined;
+  return Array.isArray(value)
+    ? fillList(value, resultOf, room, depthMax)
+    : fillObject(value as JsonObject, resultOf, room, depthMax); // not an array
+}
+
+function fillList(
+  list: readonly Json[],
+  resultOf: (key: string) => Json,
+  room: Room,
+  depthMax: number,
+): Json | undefined {
+  // Its brackets and commas.
+  if (!room.take(Math.max(2, list.length + 1))) return undefined;
+  const filled: Json[] = [];
+  for (const member of list) {
+    const made = fill(member, resultOf, room, depthMax - 1);
+    if (made === undefined) return undefined;
+    filled.push(made);
+  }
+  return filled;
+}
+
+function fillObject(
+  object: JsonObject,
+  resultOf: (key: string) => Json,
+  room: Room,
+  depthMax: number,
+): Json | undefined {
+  const filled: [string, Json][] = [];
+  // Braces for the commas that are one fewer than the members: with them each brings a comma and a colon.
+  if (!room.take(Object.keys(object).length === 0 ? 2 : 1)) return undefined;
+  for (const [key, member] of Object.entries(object)) {
+    if (!room.take(2) || !drawJson(room, key)) return undefined;
+    const made = fill(member, resultOf, room, depthMax - 1);
+    if (made === undefined) return undefined;
+    filled.push([key, made]);
+  }
+  return Object.fromEntries(filled);
 }

@@ -1,17 +1,20 @@
 // A mission as the API shows it, with the state of its tasks and what they cost so far.
 
 import type { MissionView } from '../wire/missions.ts';
-import { liveAttempt, type Task } from '../work/state.ts';
+import type { TaskBrief } from '../work/brief.ts';
+import { liveAttempt } from '../work/state.ts';
 import { timeText } from '../work/view.ts';
 import type { Mission } from './state.ts';
 
-export function missionView(mission: Mission, taskOf: (id: string) => Task | null): MissionView {
+/** @param briefs of its tasks, in any order */
+export function missionView(mission: Mission, briefs: readonly TaskBrief[]): MissionView {
+  const byId = new Map(briefs.map((brief) => [brief.id, brief]));
   let heldMicro = 0;
   let settledMicro = 0;
   const tasks: MissionView['tasks'] = [];
   for (const planned of mission.tasks) {
-    const task = taskOf(planned.task);
-    if (task === null) continue;
+    const task = byId.get(planned.task);
+    if (task === undefined) continue;
     heldMicro += liveAttempt(task)?.priceMicro ?? 0;
     settledMicro += task.settledMicro;
     tasks.push({

@@ -16,7 +16,7 @@ export function answerView(draft: Draft, command: SwarmCommand, id: string): Jso
       return show(draft.row('task', id), taskView);
     case 'StartMission':
     case 'CancelMission':
-      return show(draft.row('mission', id), (mission) => missionView(mission, (task) => draft.row('task', task)));
+      return show(draft.row('mission', id), (mission) => missionView(mission, draft.tasksOf(mission)));
     case 'OpenEnrollment':
       return show(draft.row('enrollment', id), (enrollment) => ({
         id: enrollment.id,

@@ -7,6 +7,7 @@ import type { Json } from '../json.ts';
 import { answerCharsMax, listLimitMax } from '../limits.ts';
 import { missionView } from '../missions/view.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, roomFor } from '../room.ts';
 import { taskView } from '../work/view.ts';
 import { openDraft } from './draft.ts';
 import type { Read } from './read.ts';
@@ -72,6 +73,8 @@ export interface RowSource {
 }
 
 export const operationsShownMax = 1_000;
+/** Rows that one page looks at: then it ends early, and its cursor says where to go on. */
+export const rowsPerPageMax = 5_000;
 
 export function isRowQuery(query: Query): query is RowQuery {
   return query.type in NOT_FOUND || query.type in LISTS || query.type === 'operations';
@@ -116,12 +119,12 @@ function showOne(kind: Single, id: string, read: Read): Result<Json, Rejection> 
 }
 
 /** A row as it is shown; the casts say again which kind it is of. */
-export function show(kind: Shown, row: Rows[Kind], read: Pick<Read, 'row'>): Json {
+export function show(kind: Shown, row: Rows[Kind], read: Pick<Read, 'row' | 'tasksOf'>): Json {
   switch (kind) {
     case 'task':
       return plain(taskView(row as Rows['task']));
     case 'mission':
-      return plain(missionView(row as Rows['mission'], (id) => read.row('task', id)));
+      return plain(missionView(row as Rows['mission'], read.tasksOf((row as Rows['mission']).id)));
     case 'device':
       return plain(deviceView(row as Rows['device'], read.row('presence', (row as Rows['device']).id)));
     case 'key':
@@ -151,22 +154,23 @@ function list(
   const kind = LISTS[query.type];
   const limit = Math.min(query.limit, listLimitMax);
   const { rows, nextCursor } = page({ kind, where, cursor: query.cursor, limit });
-  const views = rows.map((row) => show(kind, row, read));
-  const count = countWithin(views);
-  const data = views.slice(0, count);
+  const data = viewsWithin(rows, (row) => show(kind, row, read));
   // What is listed has an id, and a page that ends early goes on behind its last one.
-  const last = rows[count - 1] as { readonly id: string } | undefined;
-  return plain({ data, nextCursor: count < views.length ? (last?.id ?? null) : nextCursor } satisfies Listed);
+  const last = rows[data.length - 1] as { readonly id: string } | undefined;
+  return plain({ data, nextCursor: data.length < rows.length ? (last?.id ?? null) : nextCursor } satisfies Listed);
 }
 
-/** How many of these fit one answer: all of them, unless they are large; at least one [P15]. */
-export function countWithin(views: readonly Json[]): number {
-  let chars = 0;
-  const over = views.findIndex((view, i) => {
-    chars += JSON.stringify(view).length;
-    return i > 0 && chars > answerCharsMax;
-  });
-  return over === -1 ? views.length : over;
+/** The views of these, made until they are more than one answer carries; of one at least [P15]. */
+export function viewsWithin<T, V extends Json>(items: readonly T[], viewOf: (item: T) => V): readonly V[] {
+  const views: V[] = [];
+  const room = roomFor(answerCharsMax);
+  for (const item of items) {
+    const view = viewOf(item);
+    const fits = drawJson(room, view, Number.POSITIVE_INFINITY);
+    if (fits || views.length === 0) views.push(view);
+    if (!fits) break;
+  }
+  return views;
 }
 
 function operations(source: RowSource, moment: Moment): Json {

@@ -9,9 +9,11 @@ import type { Said } from '../journal/event.ts';
 import { canonicalStored } from '../json.ts';
 import type { Account } from '../ledger/state.ts';
 import { planTasksMax, webhooksMax } from '../limits.ts';
+import type { Mission } from '../missions/state.ts';
 import type { Candidate } from '../routes/rank.ts';
 import type { Route } from '../routes/state.ts';
 import type { Webhook } from '../webhooks/state.ts';
+import { briefOf, type TaskBrief } from '../work/brief.ts';
 import type { SwarmEvent } from './events.ts';
 import { evolve, touches } from './evolve.ts';
 import type { Read } from './read.ts';
@@ -36,7 +38,9 @@ export interface Draft {
   swarm(): Swarm;
   candidates(operation: string): readonly Candidate[];
   /** Queued tasks that may be leased now and do not ask for another executor than this one, oldest first, after `after`. */
-  queuedTasks(executor: string, after: string, most: number): readonly TaskId[];
+  queuedTasks(executor: string, after: string, most: number): readonly TaskBrief[];
+  /** The tasks of a mission in the order of its plan, as they are now. */
+  tasksOf(mission: Mission): readonly TaskBrief[];
   unfundedTasks(most: number): readonly TaskId[];
   operationsOf(executor: string): readonly string[];
   accountsToSweep(): readonly Account[];
@@ -64,6 +68,11 @@ export function openDraft(read: Read, moment: Moment): Draft {
     const changed = rows.get(`${kind}/${id}`);
     // What stands under a kind is a row of that kind: `emit` is the only writer.
     return changed ? (changed.row as Rows[K]) : read.row(kind, id);
+  }
+  /** The brief of a task that this decision has changed; null of any other. */
+  function changedBrief(id: string): TaskBrief | null {
+    const changed = rows.get(`task/${id}`);
+    return changed ? briefOf(changed.row as Rows['task']) : null; // of the kind in its key
   }
   /** Stored routes as this decision has changed them, and the ones that it has added. */
   function routesOf(operation: string): readonly Route[] {
@@ -111,7 +120,18 @@ export function openDraft(read: Read, moment: Moment): Draft {
     },
     queuedTasks(executor, after, most) {
       const operations = row('presence', executor)?.operations ?? [];
-      return operations.length === 0 ? [] : read.queuedTasks(operations, executor, moment.at, after, most);
+      const stored = operations.length === 0 ? [] : read.queuedTasks(operations, executor, moment.at, after, most);
+      return stored.map((brief) => changedBrief(brief.id) ?? brief);
+    },
+    tasksOf(mission) {
+      let stored: ReadonlyMap<string, TaskBrief> | null = null;
+      return mission.tasks.flatMap(({ task: id }) => {
+        const changed = changedBrief(id);
+        if (changed !== null) return [changed];
+        // Of a mission that is just being started nothing is stored yet, and nothing asked.
+        stored ??= new Map(read.tasksOf(mission.id).map((brief) => [brief.id, brief]));
+        return stored.get(id) ?? [];
+      });
     },
     unfundedTasks: (most) => read.unfundedTasks(moment.at, most),
     operationsOf: (executor) => row('presence', executor)?.operations ?? [],

@@ -1,10 +1,11 @@
 // What a decision may see of the swarm: rows by id and a few narrow, bounded questions. It has two implementations of one
 // contract: tables in SQLite, and rows in memory for tests.
 
-import type { DeviceId, TaskId } from '../ids.ts';
+import type { DeviceId, MissionId, TaskId } from '../ids.ts';
 import type { Account } from '../ledger/state.ts';
 import type { Route } from '../routes/state.ts';
 import type { Webhook } from '../webhooks/state.ts';
+import type { TaskBrief } from '../work/brief.ts';
 import type { Kind, Rows } from './state.ts';
 
 export interface Read {
@@ -14,7 +15,7 @@ export interface Read {
   routesOf(operation: string): readonly Route[];
   /**
    * Queued tasks of these operations that may be leased at `at` and do not ask for another executor than this one: oldest
-   * first, behind the task `after`.
+   * first, behind the task `after`. They are looked through for one that an executor may do: none of them is read whole.
    */
   queuedTasks(
     operations: readonly string[],
@@ -22,7 +23,9 @@ export interface Read {
     at: number,
     after: string,
     most: number,
-  ): readonly TaskId[];
+  ): readonly TaskBrief[];
+  /** Every task of a mission, by id. None is read whole, so that a mission's life costs what its tasks hold once. */
+  tasksOf(mission: MissionId): readonly TaskBrief[];
   /** Queued tasks that may be leased at `at` and wait for credits, oldest first. */
   unfundedTasks(at: number, most: number): readonly TaskId[];
   /** Executors' accounts that have something to give back at the end of a cycle; at most `sweptAtOnce`, by id. */

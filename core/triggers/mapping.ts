@@ -4,6 +4,7 @@
 import { type Json, jsonDepth } from '../json.ts';
 import { pointTo } from '../pointer.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, type Room, roomFor } from '../room.ts';
 
 /** Bytes of UTF-8 JSON that a mapping may make: a task's input from outside stays small. */
 export const mappedBytesMax = 64 * 1024;
@@ -40,9 +41,8 @@ type Open = null | boolean | number | string | Open[] | { [key: string]: Open };
 type Step<T> = Result<T, { readonly reason: MappingReason; readonly source?: string }>;
 type Part = string | { readonly source: string; readonly fallback: string | null };
 
-/** Counts down what one mapping may still do. */
-interface Work {
-  left: number;
+/** What one mapping may still do, and the numbers of its payload that no double keeps. */
+interface Work extends Room {
   readonly inexact: Readonly<Record<string, string>>;
 }
 
@@ -65,8 +65,8 @@ export function applyMapping(
   payload: Json,
   inexact: Readonly<Record<string, string>> = {},
 ): Result<Json, MappingRejection> {
-  const work: Work = { left: workMax, inexact };
-  const filled = fill(template, payload, work, '');
+  const work: Work = { ...roomFor(workMax), inexact };
+  const filled = fill(template, payload, work, null, 0);
   if (!filled.ok) return filled;
   let output = filled.value;
   for (const pointer of Object.keys(mapping ?? {}).sort()) {
@@ -76,8 +76,7 @@ export function applyMapping(
     output = placed.value;
   }
   if (jsonDepth(output, mappedDepthMax) > mappedDepthMax) return failed('too_deep', '');
-  const bytes = new TextEncoder().encode(JSON.stringify(output)).length;
-  return bytes > mappedBytesMax ? failed('too_large', '') : ok(output);
+  return drawJson(roomFor(mappedBytesMax), output) ? ok(output) : failed('too_large', '');
 }
 
 /** Whether a template and a mapping are well formed, before any payload is there: said when a trigger is made. */
@@ -117,27 +116,33 @@ function checkTexts(template: Json, pointer: string): MappingRejection | null {
   return null;
 }
 
+/** A place in the input being made: a key under another place; null is the whole. Its pointer is written only when it is told. */
+type Place = { readonly key: string; readonly under: Place } | null;
+
+function pointerOf(place: Place): string {
+  return place === null ? '' : `${pointerOf(place.under)}/${escapePart(place.key)}`;
+}
+
 /** A copy of the template with its texts filled in. */
-function fill(template: Json, payload: Json, work: Work, pointer: string): Result<Open, MappingRejection> {
+function fill(template: Json, payload: Json, work: Work, place: Place, depth: number): Result<Open, MappingRejection> {
   if (typeof template === 'string') {
     const text = render(template, payload, work);
-    return text.ok ? text : err({ code: 'mapping_failed', pointer, ...text.error });
+    return text.ok ? text : err({ code: 'mapping_failed', pointer: pointerOf(place), ...text.error });
   }
   if (template === null || typeof template !== 'object') {
     const copied = copy(template, work, 0);
-    return copied.ok ? copied : failed(copied.error.reason, pointer);
+    return copied.ok ? copied : failed(copied.error.reason, pointerOf(place));
   }
-  if (--work.left < 0) return failed('too_large', pointer);
-  // Nesting shows in the pointer: each level adds a slash, so the recursion ends with the limit.
-  if (pointer.split('/').length > mappedDepthMax) return failed('too_deep', pointer);
+  if (!work.take(1)) return failed('too_large', pointerOf(place));
+  if (depth >= mappedDepthMax) return failed('too_deep', pointerOf(place));
   const isArray = Array.isArray(template);
   const list: Open[] = [];
   const object: { [key: string]: Open } = {};
   for (const [key, member] of Object.entries(template)) {
-    const at = `${pointer}/${escapePart(key)}`;
-    if (key === '__proto__') return failed('key_forbidden', at);
-    work.left -= key.length;
-    const filled = fill(member, payload, work, at);
+    const at: Place = { key, under: place };
+    if (key === '__proto__') return failed('key_forbidden', pointerOf(at));
+    if (!work.take(key.length)) return failed('too_large', pointerOf(at));
+    const filled = fill(member, payload, work, at, depth + 1);
     if (!filled.ok) return filled;
     if (isArray) list.push(filled.value);
     else object[key] = filled.value;
@@ -170,25 +175,26 @@ function render(text: string, payload: Json, work: Work): Step<string> {
     const source = typeof part === 'string' ? {} : { source: part.source };
     if (piece === undefined) return err({ reason: 'path_missing', ...source });
     if (typeof part !== 'string' && holdsInexact(part.source, work)) return err({ reason: 'value_invalid', ...source });
-    work.left -= piece.length + 1;
-    if (work.left < 0) return err({ reason: 'too_large', ...source });
+    if (piece === null || !work.take(piece.length + 1)) return err({ reason: 'too_large', ...source });
     if (!piece.isWellFormed()) return err({ reason: 'value_invalid', ...source });
     out += piece;
   }
   return ok(out);
 }
 
-function textAt(payload: Json, source: string, fallback: string | null, { inexact }: Work): string | undefined {
+/** Null for what has no room: its text is not made. */
+function textAt(payload: Json, source: string, fallback: string | null, work: Work): string | null | undefined {
   const found = pointTo(payload, source);
   if (found === undefined || found === null) return fallback ?? undefined;
-  if (typeof found === 'number') return inexact[source] ?? JSON.stringify(found);
-  return typeof found === 'string' ? found : JSON.stringify(found);
+  if (typeof found === 'string') return found;
+  if (typeof found === 'number') return work.inexact[source] ?? JSON.stringify(found);
+  return drawJson(roomFor(work.left()), found) ? JSON.stringify(found) : null;
 }
 
 /** Whether what stands at `source` has in it a number that no double keeps. */
 function holdsInexact(source: string, work: Work): boolean {
   const pointers = Object.keys(work.inexact);
-  work.left -= pointers.length;
+  work.take(pointers.length);
   return pointers.some((pointer) => pointer.startsWith(`${source}/`));
 }
 
@@ -234,12 +240,12 @@ function isIndex(part: string): boolean {
   return /^(0|[1-9]\d{0,8})$/.test(part);
 }
 
-function copy(value: Json, work: Work, depth: number): Step<Open> {
-  if (--work.left < 0) return err({ reason: 'too_large' });
+function copy(value: Json, work: Room, depth: number): Step<Open> {
+  if (!work.take(1)) return err({ reason: 'too_large' });
   // Adding nought takes the sign from minus nought, which JSON would lose: live and replayed inputs stay the same.
   if (typeof value === 'number') return Number.isFinite(value) ? ok(value + 0) : err({ reason: 'value_invalid' });
   if (typeof value === 'string') {
-    work.left -= value.length;
+    if (!work.take(value.length)) return err({ reason: 'too_large' });
     return value.isWellFormed() ? ok(value) : err({ reason: 'value_invalid' });
   }
   if (value === null || typeof value !== 'object') return ok(value);
@@ -257,7 +263,7 @@ function copy(value: Json, work: Work, depth: number): Step<Open> {
   for (const [key, member] of Object.entries(value)) {
     if (FORBIDDEN_KEYS.includes(key)) return err({ reason: 'key_forbidden' });
     if (!key.isWellFormed()) return err({ reason: 'value_invalid' });
-    work.left -= key.length;
+    if (!work.take(key.length)) return err({ reason: 'too_large' });
     const copied = copy(member, work, depth + 1);
     if (!copied.ok) return copied;
     object[key] = copied.value;

@@ -3,7 +3,6 @@
 
 import { assert } from '../assert.ts';
 import type { TaskId } from '../ids.ts';
-import { canonicalStored, isLargerThan } from '../json.ts';
 import { resolve } from '../ledger/decide.ts';
 import {
   attemptsMax,
@@ -16,6 +15,7 @@ import {
   tasksOpenMax,
 } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { drawJson, roomFor } from '../room.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
 import type { Failure } from '../wire/device.ts';
@@ -125,7 +125,7 @@ export function placeById(draft: Draft, id: TaskId): void {
 }
 
 /** Ends a task, whatever it was doing. */
-export function cancelTask(draft: Draft, task: Task, reason: string): void {
+export function cancelTask(draft: Draft, task: Pick<Task, 'id' | 'attempts'>, reason: string): void {
   endLive(draft, task);
   draft.emit({ type: 'task.cancelled', subject: `task/${task.id}`, body: { task: task.id, reason } });
 }
@@ -148,7 +148,7 @@ function report(draft: Draft, task: Task, attempt: Attempt, said: Report): void 
       return;
     }
     case 'attempt.succeeded': {
-      if (isLargerThan(canonicalStored(said.result), taskResultBytesMax)) {
+      if (!drawJson(roomFor(taskResultBytesMax), said.result)) {
         const error = {
           code: 'result_too_large',
           message: `A result has at most ${taskResultBytesMax} bytes.`,
@@ -191,7 +191,7 @@ type Ending =
   | { readonly type: 'attempt.cancelled' };
 
 /** Ends an attempt, its hold and, where it says something of the route, the measurement. */
-function end(draft: Draft, task: Task, attempt: Attempt, { type, ...more }: Ending): void {
+function end(draft: Draft, task: Pick<Task, 'id' | 'attempts'>, attempt: Attempt, { type, ...more }: Ending): void {
   const body = { task: task.id, attempt: attempt.id, executor: attempt.executor, ...more };
   // The union is taken apart and put together again: `more` is what belongs to `type`.
   draft.emit({ type, subject: `task/${task.id}`, body } as Parameters<Draft['emit']>[0]);
@@ -207,7 +207,7 @@ function end(draft: Draft, task: Task, attempt: Attempt, { type, ...more }: Endi
   });
 }
 
-function endLive(draft: Draft, task: Task): void {
+function endLive(draft: Draft, task: Pick<Task, 'id' | 'attempts'>): void {
   const attempt = liveAttempt(task);
   if (attempt) end(draft, task, attempt, { type: 'attempt.cancelled' });
 }

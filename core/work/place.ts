@@ -2,22 +2,26 @@
 // spending can never pass a budget [P17]. A task that nobody can take now waits in the queue.
 
 import { assert } from '../assert.ts';
-import { canonicalStored, isLargerThan } from '../json.ts';
 import { hold } from '../ledger/decide.ts';
 import { availableMicro, executorAccount, TENANT_ACCOUNT } from '../ledger/state.ts';
 import { attemptsMax, leaseMsMax, taskInputBytesMax } from '../limits.ts';
+import { drawJson, roomFor } from '../room.ts';
 import { type Ranked, rank, refuseRoute } from '../routes/rank.ts';
 import { routeId } from '../routes/state.ts';
 import type { Draft } from '../swarm/draft.ts';
 import type { Rejection } from '../swarm/rejections.ts';
+import type { TaskBrief } from './brief.ts';
 import type { TaskRequest } from './commands.ts';
 import { isDeclinedForGood, type Task } from './state.ts';
+
+/** What placing looks at. */
+type Placed = Omit<TaskBrief, 'chars'>;
 
 /** How many routes are named as fallback in the lease's record. */
 const FALLBACK_NAMED = 3;
 
 /** Leases a queued task to the best executor that is free now. Answers whether it was leased. */
-export function place(draft: Draft, task: Task): boolean {
+export function place(draft: Draft, task: Placed): boolean {
   assert(task.state === 'queued', 'only a queued task is placed');
   const { at, ids } = draft.moment;
   // Its time is over and the timer that says so is late: nobody is given what cannot be done any more.
@@ -72,7 +76,7 @@ export function place(draft: Draft, task: Task): boolean {
 
 /** Why a new task would never be done as asked; null when some route may do it, now or later. */
 export function refuseRequest(draft: Draft, request: TaskRequest): Rejection | null {
-  if (isLargerThan(canonicalStored(request.input), taskInputBytesMax))
+  if (!drawJson(roomFor(taskInputBytesMax), request.input))
     return { code: 'content_too_large', bytesMax: taskInputBytesMax };
   const candidates = draft.candidates(request.operation);
   if (candidates.length === 0) return { code: 'operation_unknown', operation: request.operation };
@@ -107,12 +111,11 @@ export function dispatch(draft: Draft, executor: string): void {
   let after = '';
   for (let page = 0; page < dispatchPagesMax && hasRoom(draft, executor); page++) {
     const queued = draft.queuedTasks(executor, after, dispatchPage);
-    for (const id of queued) {
+    for (const task of queued) {
       if (!hasRoom(draft, executor)) return;
-      const task = draft.row('task', id);
-      if (task?.state === 'queued' && mayDo(draft, executor, task)) place(draft, task);
+      if (task.state === 'queued' && mayDo(draft, executor, task)) place(draft, task);
     }
-    const last = queued.at(-1);
+    const last = queued.at(-1)?.id;
     if (last === undefined || queued.length < dispatchPage) return;
     after = last;
   }
@@ -135,13 +138,13 @@ function hasRoom(draft: Draft, executor: string): boolean {
 }
 
 /** Whether this executor may do the task: asked before all of its candidates are looked at. */
-function mayDo(draft: Draft, executor: string, task: Task): boolean {
+function mayDo(draft: Draft, executor: string, task: Placed): boolean {
   const route = draft.row('route', routeId(task.operation, executor));
   return route !== null && refuseRoute(route, { ...task, tried: triedBy(task) }) === null;
 }
 
 /** How often each route was tried for a task. */
-function triedBy(task: Task): ReadonlyMap<string, number> {
+function triedBy(task: Pick<Task, 'attempts'>): ReadonlyMap<string, number> {
   const tried = new Map<string, number>();
   for (const attempt of task.attempts) {
     const tries = isDeclinedForGood(attempt) ? attemptsMax : 1;

@@ -92,7 +92,7 @@ export function isDeclinedForGood(attempt: Attempt): boolean {
 }
 
 /** The attempt that may report: the last one, while it is offered or running. */
-export function liveAttempt(task: Task): Attempt | null {
+export function liveAttempt(task: Pick<Task, 'attempts'>): Attempt | null {
   const last = task.attempts.at(-1);
   return last && (last.state === 'offered' || last.state === 'running') ? last : null;
 }

@@ -197,7 +197,8 @@ function showAll(sql: Sql, rows: RowMap): void {
   try {
     for (const [key, made] of rows) {
       const kind = kindOf(key);
-      if (isShown(kind)) show(kind, made, { row });
+      // A mission's tasks are shown by themselves.
+      if (isShown(kind)) show(kind, made, { row, tasksOf: () => [] });
       if (isTimed(kind)) for (const { at } of timersOf(kind, made as Rows[Timed])) timeText(at); // as above
     }
   } catch (cause) {

@@ -7,6 +7,7 @@ import { webhooksMax } from '../../core/limits.ts';
 import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
 import type { Webhook } from '../../core/webhooks/state.ts';
+import type { TaskBrief } from '../../core/work/brief.ts';
 import { first, type Sql } from '../sql-port.ts';
 
 interface BodyRow {
@@ -19,7 +20,7 @@ const GET = Object.fromEntries(KINDS.map((kind) => [kind, `SELECT body FROM ${ki
 >; // fromEntries forgets the keys
 
 /** The index of open tasks is used by a query that says its condition in these words. */
-const OPEN = `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`;
+export const OPEN = `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`;
 const QUEUED = `${OPEN} AND state = 'queued'`;
 
 /** Operations that somebody waits for, each found by one step along the index. */
@@ -31,8 +32,14 @@ const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
 ) SELECT operation FROM waiting WHERE operation IS NOT NULL`;
 
 /** Tasks of one operation that an executor may be given: oldest first, a walk along an index that holds all it asks. */
-const QUEUED_FOR = `SELECT id FROM task INDEXED BY task_queue WHERE state = 'queued' AND operation = ? AND id > ?
+const QUEUED_FOR = `SELECT brief, chars FROM task INDEXED BY task_queue_brief WHERE state = 'queued' AND operation = ? AND id > ?
   AND notBefore <= ? AND coalesce(executor, ?) IN (?, ?) ORDER BY id LIMIT ?`;
+
+/** Tasks of one mission, from an index that holds all it asks. */
+const OF_MISSION = 'SELECT brief, chars FROM task INDEXED BY task_mission WHERE mission = ? ORDER BY id';
+
+const UNFUNDED = `SELECT id, notBefore <= ? AS isDue FROM task INDEXED BY task_unfunded
+  WHERE state = 'queued' AND body ->> '$.unfunded' = 1 ORDER BY id`;
 
 const COUNTS: Readonly<Record<Counted, string>> = {
   openTasks: `SELECT count(*) AS n FROM task WHERE ${OPEN}`,
@@ -41,6 +48,11 @@ const COUNTS: Readonly<Record<Counted, string>> = {
   keys: `SELECT count(*) AS n FROM key WHERE body ->> '$.state' = 'active' AND body ->> '$.replacedBy' IS NULL`,
   triggers: `SELECT count(*) AS n FROM trigger WHERE state = 'active'`,
 };
+
+interface BriefRow {
+  readonly brief: string;
+  readonly chars: number;
+}
 
 /** What the store's cache lends to reading. */
 export interface RowCache {
@@ -74,6 +86,10 @@ export function sqlRead(sql: Sql, cache: RowCache, isNew: (id: string) => boolea
     cache.flush();
     return sql.all<{ id: I }>(query, ...bindings).map(({ id }) => id);
   };
+  const briefs = (query: string, ...bindings: (string | number)[]): TaskBrief[] => {
+    cache.flush();
+    return sql.all<BriefRow>(query, ...bindings).map(({ brief, chars }) => ({ ...JSON.parse(brief), chars })); // of our own rows
+  };
   function row<K extends Kind>(kind: K, id: string): Rows[K] | null {
     const known = cache.get(kind, id);
     // The cache keeps rows under the kind they belong to.
@@ -97,15 +113,17 @@ export function sqlRead(sql: Sql, cache: RowCache, isNew: (id: string) => boolea
       // One walk for each operation: all of them in one query would sort the whole queue.
       return operations
         .filter((operation) => waiting.has(operation))
-        .flatMap((operation) => ids<TaskId>(QUEUED_FOR, operation, after, at, executor, executor, kind, most))
-        .sort()
+        .flatMap((operation) => briefs(QUEUED_FOR, operation, after, at, executor, executor, kind, most))
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, most);
     },
+    tasksOf: (mission) => briefs(OF_MISSION, mission),
     unfundedTasks(at, most) {
       if (!mayBeUnfunded) return [];
-      const waiting = ids<TaskId>(`SELECT id FROM task WHERE ${QUEUED} AND body ->> '$.unfunded' = 1 ORDER BY id`);
+      cache.flush();
+      const waiting = sql.all<{ id: TaskId; isDue: number }>(UNFUNDED, at);
       mayBeUnfunded = waiting.length > 0;
-      return waiting.filter((id) => (row('task', id)?.notBefore ?? 0) <= at).slice(0, most);
+      return waiting.flatMap(({ id, isDue }) => (isDue === 1 ? [id] : [])).slice(0, most);
     },
     accountsToSweep: () =>
       bodies<Account>(

@@ -6,6 +6,7 @@ import { archive } from './0003-archive.ts';
 import { forks } from './0004-forks.ts';
 import { queue } from './0005-queue.ts';
 import { deliveries } from './0006-deliveries.ts';
+import { briefs } from './0007-briefs.ts';
 
 /** Append only. `id` sorts. */
 export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [
@@ -15,4 +16,5 @@ export const swarmMigrations: readonly { readonly id: string; readonly sql: stri
   forks,
   queue,
   deliveries,
+  briefs,
 ];

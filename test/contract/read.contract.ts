@@ -82,7 +82,7 @@ export function readContract(withRead: WithRead): void {
     );
     await withRead(rows, (read) => {
       const numbers = (operations: string[], executor: string, at: number, after = '', most = 99) =>
-        read.queuedTasks(operations, executor, at, after, most).map((found) => rowNumber(found, 'tsk'));
+        read.queuedTasks(operations, executor, at, after, most).map((found) => rowNumber(found.id, 'tsk'));
       const both = ['text.summarize', 'text.b'];
       expect(numbers(both, mine, START)).toEqual([1, 3, 5, 6]);
       expect(numbers(both, other, START)).toEqual([1, 2, 3, 5]);

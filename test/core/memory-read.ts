@@ -5,6 +5,7 @@ import { webhooksMax } from '../../core/limits.ts';
 import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
+import { briefOf, type TaskBrief } from '../../core/work/brief.ts';
 import { isOpen, type Task } from '../../core/work/state.ts';
 
 const COUNTS: Readonly<Record<Counted, (all: <K extends Kind>(kind: K) => readonly Rows[K][]) => number>> = {
@@ -24,6 +25,7 @@ export function memoryRead(rows: RowMap): Read {
   }
   const queued = (at: number): readonly Task[] =>
     all('task').filter(({ state, notBefore }) => state === 'queued' && notBefore <= at);
+  const brief = (task: Task): TaskBrief => briefOf(task, [...JSON.stringify(task)].length);
   return {
     // The key says the kind.
     row: <K extends Kind>(kind: K, id: string) => (rows.get(`${kind}/${id}`) ?? null) as Rows[K] | null,
@@ -38,8 +40,12 @@ export function memoryRead(rows: RowMap): Read {
           return id > after && operations.includes(operation) && asked.includes(require.executor);
         })
         .slice(0, most)
-        .map(({ id }) => id);
+        .map(brief);
     },
+    tasksOf: (mission) =>
+      all('task')
+        .filter((task) => task.mission === mission)
+        .map(brief),
     unfundedTasks: (at, most) =>
       queued(at)
         .filter(({ unfunded }) => unfunded)

@@ -14,6 +14,7 @@ import {
 } from '../../core/limits.ts';
 import type { PlanTask } from '../../core/missions/commands.ts';
 import { checkPlan, fillInput, resultsNamed } from '../../core/missions/plan.ts';
+import { roomFor } from '../../core/room.ts';
 import { aDescription, aDevice, anEnrolledDevice, anOffer, connect, fail, reports, says, succeed } from './builders.ts';
 import { aSwarm, type MemorySwarm } from './memory-swarm.ts';
 
@@ -100,14 +101,18 @@ describe('a plan', () => {
     const results: Record<string, Json> = { a: { list: [1, { x: 'y' }], 'odd/~': true }, b: 'all' };
     const input = { one: { $result: 'a', path: '/list/1/x' }, two: [{ $result: 'b' }, { $result: 'a', path: '/no' }] };
     expect(resultsNamed(input)).toEqual(['a', 'b']);
-    expect(fillInput(input, (key) => results[key] ?? null)).toEqual({ input: { one: 'y', two: ['all', null] } });
-    expect(fillInput({ $result: 'a', path: '/odd~1~0' }, (key) => results[key] ?? null)).toEqual({ input: true });
-    expect(fillInput({ plain: 1 }, () => null)).toBeNull();
+    expect(fillInput(input, (key) => results[key] ?? null, roomFor(1_000))).toEqual({
+      input: { one: 'y', two: ['all', null] },
+    });
+    expect(fillInput({ $result: 'a', path: '/odd~1~0' }, (key) => results[key] ?? null, roomFor(4))).toEqual({
+      input: true,
+    });
+    expect(resultsNamed({ plain: 1, $results: 'a', $result: 1 })).toEqual([]);
   });
 
   test('[MISSION-4] a pointer reaches what JSON holds, never a prototype', () => {
     for (const path of ['/__proto__', '/constructor/name', '/length', '/0/toString'])
-      expect(fillInput({ $result: 'a', path }, () => ['x'])).toEqual({ input: null });
+      expect(fillInput({ $result: 'a', path }, () => ['x'], roomFor(4))).toEqual({ input: null });
   });
 });
 

@@ -29,6 +29,7 @@ export const NOT_REACHED = {
   supplyMicroDefault: DEFAULT,
   cycleMs: PACE,
   resultsFilledBytesMax: 'ends the mission in place of a refusal',
+  resultsReadCharsMax: 'ends the mission in place of a refusal',
   devicesPerSquad: 'how devices are shared out among squads: the next one gets the next squad',
   enrollmentMs: PACE,
   listLimitDefault: DEFAULT,
