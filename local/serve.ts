@@ -10,9 +10,9 @@
 
 import { enableCompileCache } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { StartError } from './home.ts';
 import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
 import { sinkBindings } from './sink-bindings.ts';
+import { StartError } from './start-error.ts';
 import { watchBindings } from './watch-bindings.ts';
 
 const root = dirname(import.meta.dirname);
