@@ -17,6 +17,7 @@ import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
 import { type CloudEnv, readSink } from './cloud/settings.ts';
 import { type Directory, type NewSwarm, openDirectory } from './directory/directory.ts';
+import { stretchBy } from './directory/password-service.ts';
 import { sweepDirectory } from './directory/sweep.ts';
 import { deriveKey } from './secrets.ts';
 import { guardedStore } from './storage/guarded-store.ts';
@@ -46,6 +47,8 @@ interface Env extends CloudEnv, TraceEnv {
   readonly PAST: DurableObjectNamespace;
   readonly DIRECTORY: D1Database;
   readonly ARCHIVE: R2Bucket;
+  /** Stretches passwords outside this thread; the local platform has it. */
+  readonly PASSWORDS?: Fetcher;
 }
 
 type App = ReturnType<typeof createApp>;
@@ -175,6 +178,7 @@ function directoryOf(env: Env, baseUrl: string): Directory {
     secret: deriveKey(env.STARLING_SECRET, 'directory'),
     baseUrl,
     createSwarm: (made) => createSwarm(swarmOf(env, made.swarm.id), made),
+    ...(env.PASSWORDS ? { stretch: stretchBy(env.PASSWORDS) } : {}),
     ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
     now: () => Date.now(),
     entropy: () => randomBytes(10),

@@ -14,6 +14,7 @@ import { DOOR, doorModule, MIGRATE_MODULE } from './door.ts';
 import { hiddenEntry, isEntryHidden } from './entry.ts';
 import { type Home, openHome } from './home.ts';
 import { outboundHandler } from './outbound.ts';
+import { passwordService } from './password-service.ts';
 import { StartError } from './start-error.ts';
 import { endLeftBehind, type Guard, startGuard, watchWorkerd } from './workerd.ts';
 
@@ -175,6 +176,11 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
           ...(options.allowPrivateAddresses ? { STARLING_ALLOW_PRIVATE_ADDRESSES: '1' } : {}),
           ...options.bindings,
           STARLING_SECRET: home.secret,
+        },
+        serviceBindings: {
+          ...(bundle.workerOptions.serviceBindings as object | undefined),
+          // Not in wrangler.toml: a deployed Worker hashes passwords itself.
+          PASSWORDS: passwordService(),
         },
         // The file's name comes from this id: pinned, so that a database_id in wrangler.toml does not start a new one.
         d1Databases: { DIRECTORY: 'DIRECTORY' },

@@ -8,6 +8,7 @@ import { type DirectoryDatabase, openDatabase } from './database.ts';
 import { type DirectoryKeys, deriveKeys } from './keys.ts';
 import type { AttemptRule } from './limits.ts';
 import { type EmailMessage, keepEmail } from './mail.ts';
+import { type Stretch, stretchHere } from './password.ts';
 
 /** A swarm that a sign-up needs. `keyId` is the API key to be made with it. */
 export interface NewSwarm {
@@ -31,6 +32,8 @@ export interface DirectoryConfig {
   createSwarm(swarm: NewSwarm): Promise<void>;
   /** Sends mail; without it, mail is kept in the table `outgoing_mail` */
   sendEmail?(message: EmailMessage): Promise<void>;
+  /** Stretches passwords elsewhere; without it, here */
+  readonly stretch?: Stretch;
   /** So many sign-ups within so long from one network address; none where the platform is one machine's own */
   readonly signUpRule?: AttemptRule;
   now(): number;
@@ -47,6 +50,7 @@ export interface Directory extends AttemptDeps {
   readonly keys: DirectoryKeys;
   readonly baseUrl: string;
   readonly signUpRule: AttemptRule | null;
+  readonly stretch: Stretch;
   createSwarm(swarm: NewSwarm): Promise<void>;
   sendEmail(message: EmailMessage): Promise<void>;
   now(): number;
@@ -57,9 +61,9 @@ export interface Directory extends AttemptDeps {
 export function openDirectory(config: DirectoryConfig): Directory {
   const db = openDatabase(config.d1);
   const keys = deriveKeys(config.secret);
-  const { baseUrl, trustedOrigins = [], now, entropy, report } = config;
+  const { baseUrl, trustedOrigins = [], stretch = stretchHere, now, entropy, report } = config;
   const sendEmail = config.sendEmail ?? ((message: EmailMessage) => keepEmail(message, { db, now, entropy }));
-  const auth = createAuth({ db, keys, baseUrl, trustedOrigins, now, entropy, sendEmail, report });
+  const auth = createAuth({ db, keys, baseUrl, trustedOrigins, stretch, now, entropy, sendEmail, report });
   const { signUpRule = null } = config;
-  return { db, auth, keys, baseUrl, signUpRule, createSwarm: config.createSwarm, sendEmail, now, entropy };
+  return { db, auth, keys, baseUrl, signUpRule, stretch, createSwarm: config.createSwarm, sendEmail, now, entropy };
 }
