@@ -19,6 +19,7 @@ import { keyScopes } from './api/key-scopes.ts';
 import { NAMELESS, type NameEnv, type Names, readNames, workerName } from './api/names.ts';
 import { type CloudEnv, readSink } from './cloud/settings.ts';
 import { type Directory, type NewSwarm, openDirectory } from './directory/directory.ts';
+import { stretchBy } from './directory/password-service.ts';
 import { sweepDirectory } from './directory/sweep.ts';
 import { deriveKey } from './secrets.ts';
 import { guardedStore } from './storage/guarded-store.ts';
@@ -47,6 +48,8 @@ interface Env extends CloudEnv, TraceEnv, NameEnv {
   readonly PAST: DurableObjectNamespace;
   readonly DIRECTORY: D1Database;
   readonly ARCHIVE: R2Bucket;
+  /** Stretches passwords outside this thread; the local platform has it. */
+  readonly PASSWORDS?: Fetcher;
 }
 
 /** One for the isolate, whatever name it is called by: what it counts, it counts for all. */
@@ -185,6 +188,7 @@ function directoryOf(env: Env, baseUrl: string): Directory {
     baseUrl,
     createSwarm: (made) => createSwarm(swarmOf(env, made.swarm.id), made),
     keyScopes: ({ swarm, key }) => keyScopes(swarmOf(env, swarm), key),
+    ...(env.PASSWORDS ? { stretch: stretchBy(env.PASSWORDS) } : {}),
     ...(signUps > 0 ? { signUpRule: { max: signUps, windowMs: 3_600_000 } } : {}),
     now: () => Date.now(),
     entropy: () => randomBytes(10),

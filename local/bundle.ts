@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join, relative, resolve } from 'node:path';
-import { StartError } from './home.ts';
+import { type Migration, readMigrations } from './migrations.ts';
+import { StartError } from './start-error.ts';
 
 export type ModuleType = 'ESModule' | 'CompiledWasm' | 'Text' | 'Data';
 
@@ -17,8 +18,8 @@ export interface Bundle {
   readonly name: string;
   /** What wrangler tells Miniflare of the Worker: bindings, objects, queues, compatibility. JSON. */
   readonly workerOptions: Readonly<Record<string, unknown>>;
-  /** Migrations of the directory database, absolute. */
-  readonly migrationsPath: string | null;
+  /** Migrations of the directory's database, in order. */
+  readonly migrations: readonly Migration[];
 }
 
 /** What is written beside a bundle: the files it came from, with their hashes, and everything but the folder. */
@@ -104,7 +105,7 @@ export function runWrangler(root: string, args: readonly string[]): Promise<{ co
   });
 }
 
-async function readConfig(root: string): Promise<Pick<Bundle, 'name' | 'workerOptions' | 'migrationsPath'>> {
+async function readConfig(root: string): Promise<Pick<Bundle, 'name' | 'workerOptions' | 'migrations'>> {
   const wrangler = await import('wrangler');
   const configPath = join(root, 'wrangler.toml');
   const config = wrangler.unstable_readConfig({ config: configPath }, { hideWarnings: true });
@@ -116,7 +117,7 @@ async function readConfig(root: string): Promise<Pick<Bundle, 'name' | 'workerOp
   return {
     name: config.name,
     workerOptions: plainJson({ ...workerOptions, bindings: config.vars }),
-    migrationsPath: migrations === undefined ? null : resolve(root, migrations),
+    migrations: migrations === undefined ? [] : await readMigrations(resolve(root, migrations)),
   };
 }
 
@@ -151,7 +152,9 @@ function isCurrent(root: string, manifest: Manifest): boolean {
 function readManifest(folder: string): Manifest | null {
   const path = join(folder, 'manifest.json');
   // Written by `build` of this file before the folder got its name; a draft has none yet.
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Manifest) : null;
+  const manifest = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Manifest) : null;
+  // One of an earlier version has another form.
+  return manifest?.migrations === undefined ? null : manifest;
 }
 
 function withoutInputs({ inputs: _, ...rest }: Manifest): Omit<Bundle, 'folder'> {

@@ -6,12 +6,13 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ensureBundle, runWrangler } from './bundle.ts';
-import { StartError } from './home.ts';
+import { claimFolder } from './home-folder.ts';
+import { StartError } from './start-error.ts';
 
 const root = dirname(import.meta.dirname);
 const DATABASE = 'starling-directory';
@@ -71,9 +72,8 @@ async function upload(): Promise<void> {
 
 /** The secret of the deployed platform: Cloudflare never shows it again, and all keys depend on it. */
 function keptSecret(): string {
-  const path = join(resolve(root, process.env.STARLING_HOME || '.starling'), 'cloudflare-secret');
+  const path = join(claimFolder(resolve(root, process.env.STARLING_HOME || '.starling')), 'cloudflare-secret');
   if (!existsSync(path)) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
     say(`made the master secret; a copy is in ${path}: keep it safe, a new one would end every API key`);
   }

@@ -1,25 +1,14 @@
 // The folder that holds everything a local platform keeps: its lock, its secret, and the data of objects, directory and
-// archive. One process at a time owns it. This file knows the folder, not what runs in it.
+// archive. One process at a time owns it. This file knows what a home holds, not what runs in it; whether a folder may become
+// one is home-folder.ts.
 
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-
-/** A start that cannot go on, for a reason the person at the terminal can act on: shown without a stack. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
+import { claimFolder, secretBytes } from './home-folder.ts';
+import { inPlainWords, StartError } from './start-error.ts';
 
 /** Who runs in a home: written while a platform runs, read by the next start when that one was killed. */
 export interface Running {
@@ -34,19 +23,17 @@ export interface Home {
   readonly path: string;
   /** Where the runtime keeps objects, directory, archive. */
   readonly statePath: string;
-  /** Scratch files of one run; emptied at the next start. */
+  /** Scratch files of one run, and its sockets; emptied at the next start. */
   readonly scratchPath: string;
   /** The platform's master secret: 32 random bytes as base64url, made on the first start. */
   readonly secret: string;
   /** What the last run left, when it ended without a farewell. */
   readonly leftBehind: Running | null;
   note(running: Running): void;
+  /** Lets go of the folder. May be called more than once. */
   close(): void;
 }
 
-/** Any of these shows that a folder is a home. The last is the copy of a deployment's secret (deploy.ts). */
-const OUR_FILES = ['lock', 'secret', 'cloudflare-secret'];
-const secretBytes = 32;
 /** A killed server needs a moment to die; a living one will not let go in this time either. */
 const lockMsMax = 2_000;
 const lockPollMs = 50;
@@ -54,13 +41,21 @@ const lockPollMs = 50;
 /**
  * Opens a home, making it (mode 0700) when there is none.
  * @param waitMs how long to wait for whoever holds it
- * @throws StartError when another process holds it, or when the folder is someone else's
+ * @throws StartError when another process holds it, when the folder is someone else's, or when it cannot be used
  */
 export async function openHome(folder: string, waitMs = lockMsMax): Promise<Home> {
-  const path = resolve(folder);
-  prepareFolder(path);
+  const path = claimFolder(folder);
   const runningPath = join(path, 'running.json');
   const lock = await takeLock(path, runningPath, waitMs);
+  try {
+    return inPlainWords(path, () => openLocked(path, runningPath, lock));
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function openLocked(path: string, runningPath: string, lock: DatabaseSync): Home {
   const scratchPath = join(path, 'scratch');
   rmSync(scratchPath, { recursive: true, force: true });
   mkdirSync(scratchPath, { mode: 0o700 });
@@ -72,41 +67,39 @@ export async function openHome(folder: string, waitMs = lockMsMax): Promise<Home
     leftBehind: readRunning(runningPath),
     note: (running) => writeAtomically(runningPath, `${JSON.stringify(running)}\n`),
     close: () => {
+      if (!lock.isOpen) return;
       rmSync(runningPath, { force: true });
       lock.close();
     },
   };
 }
 
-function prepareFolder(path: string): void {
-  if (existsSync(path)) {
-    const entries = readdirSync(path);
-    const isOurs = entries.length === 0 || entries.some((name) => OUR_FILES.includes(name));
-    if (!isOurs) throw new StartError(`${path} holds other files; STARLING_HOME must be a folder of its own`);
-  } else {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  }
-  chmodSync(path, 0o700);
-}
-
 /** An exclusive SQLite lock: the kernel drops it when the process dies, so no stale lock can stand in the way. */
 async function takeLock(path: string, runningPath: string, waitMs: number): Promise<DatabaseSync> {
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const lock = new DatabaseSync(join(path, 'lock'), { timeout: 0 });
-    try {
-      lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-      return lock;
-    } catch (error) {
-      lock.close();
-      if (!isBusy(error)) throw error;
-    }
+    const lock = tryLock(join(path, 'lock'));
+    if (lock !== null) return lock;
     if (performance.now() > deadline) {
       const running = readRunning(runningPath);
       const who = running ? `process ${running.pid} at ${running.url}` : 'another process';
       throw new StartError(`${path} is in use by ${who}; stop it, or set STARLING_HOME and PORT`);
     }
     await pause(lockPollMs);
+  }
+}
+
+/** The lock, or null while another process has it. */
+function tryLock(path: string): DatabaseSync | null {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(path, { timeout: 0 });
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if (isBusy(error)) return null;
+    throw new StartError(`${path} cannot be locked: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

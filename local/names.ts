@@ -2,7 +2,7 @@
 // an address gives no name: a platform that is open to a network says by which name it wants to be called there.
 
 import { type NameEnv, readHosts, readNames } from '../functions/api/names.ts';
-import { StartError } from './home.ts';
+import { StartError } from './start-error.ts';
 
 const OWN = ['localhost', '127.0.0.1', '[::1]'] as const;
 /** Addresses that stand for all of a machine's, its own names included. */

@@ -1,18 +1,22 @@
 // The platform on one machine: the Worker bundle in workerd, started through Miniflare, with its data in one folder.
 // Used by `npm start`, tests, benchmarks and the kill test. It starts and stops things and decides nothing else.
 
+import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
 import { readTraceSettings } from '../functions/traces/settings.ts';
 import { type Bundle, ensureBundle } from './bundle.ts';
-import { DOOR, doorModule } from './door.ts';
-import { type Home, openHome, StartError } from './home.ts';
-import { type DirectoryDatabase, migrateDirectory } from './migrate.ts';
+import { DOOR, doorModule, MIGRATE_MODULE } from './door.ts';
+import { hiddenEntry, isEntryHidden } from './entry.ts';
+import { type Home, openHome } from './home.ts';
 import { nameBindings } from './names.ts';
 import { outboundHandler } from './outbound.ts';
+import { passwordService } from './password-service.ts';
+import { StartError } from './start-error.ts';
 import { endLeftBehind, type Guard, startGuard, watchWorkerd } from './workerd.ts';
 
 export type LogLevelName = 'error' | 'warn' | 'info' | 'debug';
@@ -42,8 +46,6 @@ export interface Platform {
   readonly workerdPid: number | null;
   /** Resolves when the platform has given up: workerd was lost too often, or did not come back. */
   readonly failed: Promise<Error>;
-  /** For tests and tools: bindings, buckets and queues from outside (`getR2Bucket('ARCHIVE')`). */
-  readonly miniflare: Miniflare;
   /** Stops workerd and lets go of the folder. May be called more than once. */
   dispose(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const bundle = await ensureBundle(root);
     return await run({ ...options, host, port }, home, guard, bundle);
   } catch (error) {
+    // What went wrong is told, not what the folder says to being let go.
     guard.release();
     home.close();
     throw error;
@@ -116,22 +119,20 @@ async function run(options: RunOptions, home: Home, guard: Guard, bundle: Bundle
     return disposing;
   };
   try {
-    await miniflare.ready;
-    if (bundle.migrationsPath !== null) {
-      // Miniflare's declaration of a D1 database has more than the part that is used.
-      const directory = (await miniflare.getD1Database('DIRECTORY')) as unknown as DirectoryDatabase;
-      const applied = await migrateDirectory(directory, bundle.migrationsPath);
-      for (const name of applied) log('info', `directory: applied ${name}`);
-    }
+    if (!isEntryHidden)
+      log(
+        'warn',
+        'on this system every program of the machine can reach the archive: see docs/decisions/0027-the-entry-is-hidden.md',
+      );
     await untilAnswers(miniflare, url);
   } catch (error) {
-    await dispose();
+    // Why it did not start is told, not how its end went: that is forced when this process ends.
+    await dispose().catch(() => {});
     throw error;
   }
   return {
     url,
     home: home.path,
-    miniflare,
     failed,
     dispose,
     get ready() {
@@ -147,9 +148,16 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
   const [main] = bundle.modules;
   if (main === undefined) throw new StartError('the Worker bundle is empty');
   const modules = bundle.modules.map(({ file, type }) => ({ type, path: join(bundle.folder, file) }));
-  const door = { type: 'ESModule' as const, path: join(bundle.folder, 'door.js'), contents: doorModule(main.file) };
+  const ours = (file: string, contents: string) => ({
+    type: 'ESModule' as const,
+    path: join(bundle.folder, file),
+    contents,
+  });
+  const door = ours('door.js', doorModule(main.file, bundle.migrations));
+  const migrate = ours(MIGRATE_MODULE, readFileSync(join(import.meta.dirname, MIGRATE_MODULE), 'utf8'));
   return convertV4MiniflareOptions({
-    // Miniflare's own entry, for getBindings and the like; clients use the direct socket below.
+    // Miniflare's own entry, which nobody uses (entry.ts); clients use the direct socket below.
+    unsafeRuntimeEnv: hiddenEntry(home.scratchPath),
     host: LOOPBACK,
     port: 0,
     cf: false,
@@ -161,7 +169,7 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
       {
         ...bundle.workerOptions,
         name: bundle.name,
-        modules: [door, ...modules],
+        modules: [door, migrate, ...modules],
         modulesRoot: bundle.folder,
         bindings: {
           // The values of [vars], as bundle.ts put them there.
@@ -170,6 +178,11 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
           ...options.bindings,
           ...nameBindings(options.bindings ?? {}, options.host, options.port),
           STARLING_SECRET: home.secret,
+        },
+        serviceBindings: {
+          ...(bundle.workerOptions.serviceBindings as object | undefined),
+          // Not in wrangler.toml: a deployed Worker hashes passwords itself.
+          PASSWORDS: passwordService(),
         },
         // The file's name comes from this id: pinned, so that a database_id in wrangler.toml does not start a new one.
         d1Databases: { DIRECTORY: 'DIRECTORY' },
@@ -236,19 +249,24 @@ async function untilAnswers(miniflare: Miniflare, url: string): Promise<void> {
   for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
     // Throws when Miniflare could not start workerd again.
     await miniflare.ready;
-    const status = await statusOf(`${url}/healthz`);
-    if (status === 200) return;
+    const answer = await ask(`${url}/healthz`);
+    if (answer?.status === 200) return;
+    // The door says so when the directory could not be brought up to date.
+    if (answer?.status === 500) throw new StartError(`the directory cannot be brought up to date: ${answer.text}`);
     if (performance.now() > deadline)
-      throw new StartError(`the platform does not answer: ${status ?? 'no connection'}`);
+      throw new StartError(`the platform does not answer: ${answer?.status ?? 'no connection'}`);
     await pause(waitMs);
   }
 }
 
-function statusOf(url: string): Promise<number | null> {
+/** The answer to a GET; null when there is none. */
+function ask(url: string): Promise<{ status: number; text: string } | null> {
   return new Promise((done) => {
     const request = get(url, { agent: false, timeout: 2_000 }, (response) => {
-      response.resume();
-      done(response.statusCode ?? null);
+      text(response).then(
+        (body) => done({ status: response.statusCode ?? 0, text: body }),
+        () => done(null),
+      );
     });
     request.once('timeout', () => request.destroy());
     request.once('error', () => done(null));

@@ -13,10 +13,10 @@
 import { enableCompileCache } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { printable } from '../edge-node/src/cli/output.ts';
-import { StartError } from './home.ts';
 import { unnamed } from './names.ts';
 import type { LogLevelName, Platform, PlatformOptions } from './platform.ts';
 import { sinkBindings } from './sink-bindings.ts';
+import { StartError } from './start-error.ts';
 import { watchBindings } from './watch-bindings.ts';
 
 const root = dirname(import.meta.dirname);

@@ -2,7 +2,7 @@
 
 import { Fault } from '../core/assert.ts';
 import { type CloudEnv, cloudVariables, readSink } from '../functions/cloud/settings.ts';
-import { StartError } from './home.ts';
+import { StartError } from './start-error.ts';
 
 /**
  * Text bindings for `STARLING_SINK` and what goes with it. Always says which sink: `[vars]` of wrangler.toml are the deployed

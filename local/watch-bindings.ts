@@ -2,7 +2,7 @@
 // setting that is wrong is said before anything starts: better now than when the first trace is lost.
 
 import { readTraceSettings } from '../functions/traces/settings.ts';
-import { StartError } from './home.ts';
+import { StartError } from './start-error.ts';
 
 const NAMES = ['STARLING_LOG', 'STARLING_OTLP_ENDPOINT', 'STARLING_OTLP_HEADERS'] as const;
 

@@ -6,8 +6,17 @@
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import {
+  constants as constantsOfFiles,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -126,46 +135,77 @@ function matchesRecord(lock) {
   });
 }
 
+/** Where an install is marked: in our own folder, where nobody else can plant a mark; beside node_modules, which npm empties. */
+export const installMark = join(root, '.starling-install');
+
 /** Runs `fn` while no other process installs into this folder. The mark of a process that died is taken over. */
-async function alone(fn) {
-  const name = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const mark = join(tmpdir(), `starling-install-${name}`);
+export async function alone(fn, mark = installMark) {
   const deadline = Date.now() + installMsMax;
   while (!tryMark(mark)) {
-    if (isStale(mark)) rmSync(mark, { recursive: true, force: true });
-    else if (Date.now() > deadline) fail(`another install holds ${mark}; remove it if none is running`);
-    else await new Promise((done) => setTimeout(done, pollMs));
+    if (!removeStale(mark) && Date.now() > deadline)
+      fail(`another install holds ${mark}; remove it if none is running`);
+    await new Promise((done) => setTimeout(done, pollMs));
   }
   try {
     await fn();
   } finally {
-    rmSync(mark, { recursive: true, force: true });
+    rmSync(mark, { force: true });
   }
 }
 
+/** Makes the mark, whole: a link to a file that already holds our number. False when there is one. */
 function tryMark(mark) {
+  const draft = `${mark}.${process.pid}`;
   try {
-    mkdirSync(mark);
+    writeFileSync(draft, String(process.pid), { mode: 0o600 });
+    place(draft, mark);
+    return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
     throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
-  writeFileSync(join(mark, 'pid'), String(process.pid));
+}
+
+/** Takes away the mark of a process that is gone. It is moved first, so that of several who wait only one takes it away. */
+function removeStale(mark) {
+  const text = readText(mark);
+  if (text === undefined || isAlive(Number(text))) return false;
+  const moved = `${mark}.${process.pid}.old`;
+  try {
+    renameSync(mark, moved);
+  } catch (error) {
+    if (error.code === 'ENOENT') return false;
+    throw error;
+  }
+  // Somebody else was quicker, and this is the mark that they have made since: it goes back.
+  try {
+    if (readText(moved) !== text) place(moved, mark);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  rmSync(moved, { force: true });
   return true;
 }
 
-function isStale(mark) {
-  const pid = Number(readText(join(mark, 'pid')));
-  if (!pid) {
-    // Made a moment ago and its owner is about to write the number, or abandoned between the two.
-    const made = statSync(mark, { throwIfNoEntry: false });
-    return made !== undefined && Date.now() - made.mtimeMs > 5_000;
+/** Gives a file a second name that nobody has yet; on a disk that knows no second names, a copy of it. */
+function place(from, to) {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (error.code === 'EEXIST') throw error;
+    copyFileSync(from, to, constantsOfFiles.COPYFILE_EXCL);
   }
+}
+
+function isAlive(pid) {
+  if (!(pid > 0)) return false;
   try {
     process.kill(pid, 0);
-    return false;
+    return true;
   } catch (error) {
-    return error.code === 'ESRCH';
+    return error.code !== 'ESRCH';
   }
 }
 

@@ -6,6 +6,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { commandLine } from './entry.ts';
 import type { Running } from './home.ts';
 
 /** What a platform wants to hear of its workerd. */
@@ -36,7 +37,7 @@ function report(child: ChildProcess, events: WorkerdEvents): void {
   child.once('spawn', () => {
     const isWorkerd = child.spawnargs.includes('serve') && child.spawnargs.includes('--control-fd=3');
     if (!isWorkerd || child.pid === undefined) return;
-    events.started(child.pid, child.spawnargs.join(' '));
+    events.started(child.pid, commandLine(child.spawnargs));
     child.once('exit', (_code, signal) => events.exited(signal));
   });
 }

@@ -10,11 +10,12 @@ import { betterAuth } from 'better-auth/minimal';
 import { asc, DrizzleQueryError, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { newId } from '../../core/ids.ts';
-import { type Attempt, countAttempt, forgetAttempts } from './attempts.ts';
+import type { Result } from '../../core/result.ts';
+import { type Attempt, countAttempt, forgetAttempts, type TooManyAttempts } from './attempts.ts';
 import { type DirectoryDatabase, newRowId } from './database.ts';
 import type { DirectoryKeys } from './keys.ts';
 import { type AttemptKind, passwordCharsMax, passwordCharsMin, sessionMs, sessionRenewMs } from './limits.ts';
-import { hashPassword, passwordWeakness, verifyPassword } from './password.ts';
+import { hashPassword, type PasswordsBusy, passwordWeakness, type Stretch, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
 import { members } from './schema.ts';
 
@@ -23,6 +24,7 @@ export interface AuthDeps {
   readonly keys: DirectoryKeys;
   /** Where the platform is reached: `https://…` makes cookies Secure. Links in mail start with it, never with a Host header. */
   readonly baseUrl: string;
+  readonly stretch: Stretch;
   now(): number;
   /** 10 random bytes */
   entropy(): Uint8Array;
@@ -57,8 +59,8 @@ export function createAuth(deps: AuthDeps) {
       minPasswordLength: passwordCharsMin,
       maxPasswordLength: passwordCharsMax,
       password: {
-        hash: async (password) => hashPassword(password),
-        verify: async ({ hash, password }) => verifyPassword(password, hash),
+        hash: async (password) => unlessBusy(await hashPassword(password, deps.stretch)),
+        verify: async ({ hash, password }) => unlessBusy(await verifyPassword(password, hash, deps.stretch)),
       },
       revokeSessionsOnPasswordReset: true,
       // Never called: better-auth is asked for nobody (see guard), and password-reset.ts sends the mail.
@@ -136,11 +138,7 @@ function guard(deps: AuthDeps) {
     const attempt = attemptOf(ctx.body, ctx.headers);
     if (kind && attempt) {
       const counted = await countAttempt(kind, attempt, deps);
-      if (!counted.ok) {
-        const { code, retryAfterSeconds } = counted.error;
-        const headers = { 'retry-after': String(retryAfterSeconds) };
-        throw new APIError('TOO_MANY_REQUESTS', { code, message: 'Too many attempts', retryAfterSeconds }, headers);
-      }
+      if (!counted.ok) throw tooMany(counted.error, 'Too many attempts');
     }
     // Whether the address is one of ours must not show in the time that the answer takes.
     if (kind === 'password_reset' && resetRequest.safeParse(ctx.body).success) {
@@ -153,6 +151,17 @@ function guard(deps: AuthDeps) {
     if (weakness)
       throw new APIError('BAD_REQUEST', { code: 'password_too_weak', message: `The password is ${weakness}` });
   });
+}
+
+/** What a password was made into; better-auth knows errors alone, so that too many wait is thrown. */
+function unlessBusy<T>(result: Result<T, PasswordsBusy>): T {
+  if (!result.ok) throw tooMany(result.error, 'Too many passwords are being checked');
+  return result.value;
+}
+
+function tooMany({ code, retryAfterSeconds }: TooManyAttempts | PasswordsBusy, message: string): APIError {
+  const headers = { 'retry-after': String(retryAfterSeconds) };
+  return new APIError('TOO_MANY_REQUESTS', { code, message, retryAfterSeconds }, headers);
 }
 
 /** After a log-in that succeeded: the person knew the password, so what they mistyped before is forgotten. */

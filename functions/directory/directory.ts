@@ -9,6 +9,7 @@ import { type DirectoryDatabase, openDatabase } from './database.ts';
 import { type DirectoryKeys, deriveKeys } from './keys.ts';
 import type { AttemptRule } from './limits.ts';
 import { type EmailMessage, keepEmail } from './mail.ts';
+import { type Stretch, stretchHere } from './password.ts';
 
 /** A swarm that a sign-up needs. `keyId` is the API key to be made with it. */
 export interface NewSwarm {
@@ -34,6 +35,8 @@ export interface DirectoryConfig {
   later(work: () => Promise<void>): void;
   /** Sends mail; without it, mail is kept in the table `outgoing_mail` */
   sendEmail?(message: EmailMessage): Promise<void>;
+  /** Stretches passwords elsewhere; without it, here */
+  readonly stretch?: Stretch;
   /** So many sign-ups within so long from one network address; none where the platform is one machine's own */
   readonly signUpRule?: AttemptRule;
   now(): number;
@@ -50,6 +53,7 @@ export interface Directory extends AttemptDeps {
   readonly keys: DirectoryKeys;
   readonly baseUrl: string;
   readonly signUpRule: AttemptRule | null;
+  readonly stretch: Stretch;
   createSwarm(swarm: NewSwarm): Promise<void>;
   keyScopes(of: { readonly swarm: SwarmId; readonly key: KeyId }): Promise<readonly Scope[] | null>;
   later(work: () => Promise<void>): void;
@@ -62,9 +66,9 @@ export interface Directory extends AttemptDeps {
 export function openDirectory(config: DirectoryConfig): Directory {
   const db = openDatabase(config.d1);
   const keys = deriveKeys(config.secret);
-  const { baseUrl, now, entropy, report } = config;
+  const { baseUrl, stretch = stretchHere, now, entropy, report } = config;
   const sendEmail = config.sendEmail ?? ((message: EmailMessage) => keepEmail(message, { db, now, entropy }));
-  const auth = createAuth({ db, keys, baseUrl, now, entropy, report });
+  const auth = createAuth({ db, keys, baseUrl, stretch, now, entropy, report });
   const { signUpRule = null, createSwarm, keyScopes, later } = config;
-  return { db, auth, keys, baseUrl, signUpRule, createSwarm, keyScopes, later, sendEmail, now, entropy };
+  return { db, auth, keys, baseUrl, signUpRule, stretch, createSwarm, keyScopes, later, sendEmail, now, entropy };
 }

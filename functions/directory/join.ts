@@ -15,7 +15,7 @@ import { type InvalidRequest, invalidRequest } from './invalid-request.ts';
 import { invitationDigest } from './invitations.ts';
 import { membersMax, passwordCharsMax, secretTokenCharsMax } from './limits.ts';
 import { refuseRole } from './members.ts';
-import { hashPassword, type PasswordWeakness, passwordWeakness } from './password.ts';
+import { hashPassword, type PasswordsBusy, type PasswordWeakness, passwordWeakness } from './password.ts';
 import { accounts, invitations, members, swarms, tenants, users } from './schema.ts';
 import { type Caller, openSession, type SignedIn } from './session.ts';
 import { findStanding, finishStanding } from './standing.ts';
@@ -64,6 +64,7 @@ export const joinInput = z.strictObject({
 export type JoinRejection =
   | InvalidRequest
   | AcceptRejection
+  | PasswordsBusy
   | { readonly code: 'password_too_weak'; readonly weakness: PasswordWeakness }
   | { readonly code: 'email_taken' };
 
@@ -91,6 +92,8 @@ export async function joinByInvitation(
       (await db.select({ id: users.id }).from(users).where(eq(users.email, email))).length > 0;
     if (await isTaken()) return err({ code: 'email_taken' });
 
+    const hashed = await hashPassword(password, directory.stretch);
+    if (!hashed.ok) return hashed;
     const at = directory.now();
     const times = { createdAt: new Date(at), updatedAt: new Date(at) };
     const userId = newId('usr', at, directory.entropy());
@@ -104,7 +107,7 @@ export async function joinByInvitation(
     try {
       await db.batch([
         db.insert(users).values({ id: userId, name, email, ...times }),
-        db.insert(accounts).values({ ...account, password: hashPassword(password), ...times }),
+        db.insert(accounts).values({ ...account, password: hashed.value, ...times }),
         ...taking(invitation, userId, directory),
       ]);
     } catch (error) {

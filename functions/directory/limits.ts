@@ -5,6 +5,8 @@ export const emailCharsMax = 254;
 /** NIST SP 800-63B: 8 at least; the upper end only stops someone from feeding megabytes to the hash. */
 export const passwordCharsMin = 8;
 export const passwordCharsMax = 128;
+/** When too many passwords wait to be hashed, it is better in so many seconds: 17 of them take less than one. */
+export const passwordsBusySeconds = 1;
 /** A day, for what is counted by it. */
 export const dayMs = 24 * 3_600_000;
 /** Names are shown in one line. */

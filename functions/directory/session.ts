@@ -14,6 +14,7 @@ import { querying, storedId } from './database.ts';
 import type { Directory } from './directory.ts';
 import { type InvalidRequest, invalidRequest } from './invalid-request.ts';
 import { emailCharsMax, passwordCharsMax } from './limits.ts';
+import type { PasswordsBusy } from './password.ts';
 import { members, sessions, tenants } from './schema.ts';
 import { findStanding, finishStanding, type Standing } from './standing.ts';
 
@@ -35,7 +36,11 @@ export interface OpenSession extends SignedIn {
   readonly expiresAt: number;
 }
 
-export type LoginRejection = InvalidRequest | TooManyAttempts | { readonly code: 'invalid_credentials' | 'no_tenant' };
+export type LoginRejection =
+  | InvalidRequest
+  | TooManyAttempts
+  | PasswordsBusy
+  | { readonly code: 'invalid_credentials' | 'no_tenant' };
 
 export const loginInput = z.strictObject({
   email: z.string().trim().toLowerCase().max(emailCharsMax).pipe(z.email()),
@@ -157,7 +162,7 @@ export function headersOf(caller: Caller): Headers {
   return headers;
 }
 
-const counted = z.object({ code: z.literal('too_many_attempts'), retryAfterSeconds: z.number() });
+const counted = z.object({ code: z.enum(['too_many_attempts', 'rate_limited']), retryAfterSeconds: z.number() });
 const coded = z.object({ code: z.string() });
 
 function loginRejection(error: unknown): LoginRejection {

@@ -15,7 +15,13 @@ import type { Directory } from './directory.ts';
 import { type InvalidRequest, invalidRequest } from './invalid-request.ts';
 import { keyedDigest } from './keys.ts';
 import { emailCharsMax, idempotencyKeyCharsMax, nameCharsMax, passwordCharsMax } from './limits.ts';
-import { hashPassword, type PasswordWeakness, passwordWeakness, verifyPassword } from './password.ts';
+import {
+  hashPassword,
+  type PasswordsBusy,
+  type PasswordWeakness,
+  passwordWeakness,
+  verifyPassword,
+} from './password.ts';
 import { accounts, members, signUps, swarms, tenants, users } from './schema.ts';
 import { type Caller, headersOf, openSession, type SignedIn } from './session.ts';
 import { findStanding, finishStanding } from './standing.ts';
@@ -50,6 +56,7 @@ export interface SignedUp extends SignedIn {
 export type SignUpRejection =
   | InvalidRequest
   | TooManyAttempts
+  | PasswordsBusy
   | { readonly code: 'password_too_weak'; readonly weakness: PasswordWeakness }
   | { readonly code: 'email_taken' | 'idempotency_key_reused' };
 
@@ -102,9 +109,11 @@ export async function signUp(
       const counted = await countSignUp(address, directory.signUpRule, directory);
       if (!counted.ok) return counted;
     }
+    const password = await hashPassword(body.password, directory.stretch);
+    if (!password.ok) return password;
     let made: Made;
     try {
-      made = await establish(body, null, digests, directory);
+      made = await establish(body, { password: password.value }, digests, directory);
     } catch (error) {
       // Someone else may have taken the address or the key while the password was being hashed. If so, that is the answer.
       const now = await readKnown(body.email, digests, directory);
@@ -127,8 +136,8 @@ async function answerKnown(
   if (earlier) {
     if (earlier.bodyDigest !== digests?.bodyDigest) return err({ code: 'idempotency_key_reused' });
     // The body is the same, the password may not be any more: then nobody is logged in by it.
-    const open = typeof user?.password === 'string' && verifyPassword(body.password, user.password);
-    return answer(earlier, { open, replayed: true }, caller, directory);
+    const open = await verifyPassword(body.password, user?.password ?? '', directory.stretch);
+    return open.ok ? answer(earlier, { open: open.value, replayed: true }, caller, directory) : open;
   }
   if (!user || user.password === null) return err({ code: 'email_taken' });
   const unfinished = await findUnfinished(user.id, directory);
@@ -138,9 +147,11 @@ async function answerKnown(
   const attempt = { email: body.email, address: addressOf(headersOf(caller)) };
   const counted = await countAttempt('login', attempt, directory);
   if (!counted.ok) return counted;
-  if (!verifyPassword(body.password, user.password)) return err({ code: 'email_taken' });
+  const verified = await verifyPassword(body.password, user.password, directory.stretch);
+  if (!verified.ok) return verified;
+  if (!verified.value) return err({ code: 'email_taken' });
   await forgetAttempts('login', attempt, directory);
-  const made = unfinished ?? (await establish(body, user.id, digests, directory));
+  const made = unfinished ?? (await establish(body, { userId: user.id }, digests, directory));
   if (unfinished && digests) await remember(digests, made, directory);
   return answer(made, { open: true, replayed: false }, caller, directory);
 }
@@ -157,21 +168,21 @@ async function findUnfinished(userId: string, { db }: Pick<Directory, 'db'>): Pr
   return creating ? { userId, tenantId: creating.tenantId } : 'finished';
 }
 
-/** Writes the rows of a sign-up in one transaction; for a known user, only the tenant's. */
+/** Writes the rows of a sign-up in one transaction: of a new user with this password's hash, or for a known one only the tenant's. */
 async function establish(
   body: SignUpInput,
-  knownUserId: string | null,
+  who: { readonly password: string } | { readonly userId: string },
   digests: Digests | null,
   { db, now, entropy }: Directory,
 ): Promise<Made> {
   const at = now();
   const createdAt = new Date(at);
   const times = { createdAt, updatedAt: createdAt };
-  const userId = knownUserId ?? newId('usr', at, entropy());
+  const userId = 'userId' in who ? who.userId : newId('usr', at, entropy());
   const tenantId = newId('tnt', at, entropy());
   const swarm = { id: newId('swm', at, entropy()), firstKey: newId('key', at, entropy()) };
   const name = body.email.slice(0, body.email.indexOf('@'));
-  const password = knownUserId === null ? hashPassword(body.password) : null;
+  const password = 'password' in who ? who.password : null;
   await db.batch([
     db.insert(tenants).values({ id: tenantId, name: body.organization, createdAt }),
     ...(password === null

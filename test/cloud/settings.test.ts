@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Fault } from '../../core/assert.ts';
 import { type CloudEnv, readBucket, readSink } from '../../functions/cloud/settings.ts';
-import { StartError } from '../../local/home.ts';
 import { sinkBindings } from '../../local/sink-bindings.ts';
+import { StartError } from '../../local/start-error.ts';
 
 const aws: CloudEnv = {
   STARLING_SINK: 'aws',

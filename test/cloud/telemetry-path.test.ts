@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Bucket, r2Store } from '../../functions/storage/r2-store.ts';
 import { type Platform, startPlatform } from '../../local/platform.ts';
 import { aConnectedDevice } from './a-connected-device.ts';
+import { archiveOfHome } from './archive-of-home.ts';
 import { type LocalAws, startLocalAws } from './local-aws.ts';
 import { keysOf } from './rows-of-files.ts';
 import { deadLetterPathContract, telemetryPathContract } from './telemetry-path.contract.ts';
@@ -19,15 +19,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
 
 describe('telemetry by Queues and R2', () => {
   let platform: Platform;
-  let bucket: Bucket;
   beforeAll(async () => {
     platform = await startPlatform({ home: join(folder, 'cloudflare'), port: 0 });
-    // Miniflare's own declaration of a bucket differs from the runtime's in parts that are not used.
-    bucket = (await platform.miniflare.getR2Bucket('ARCHIVE')) as unknown as Bucket;
   }, 60_000);
   afterAll(() => platform.dispose());
   // Its dead letters take four times five seconds here; test/telemetry/queue.test.ts has the same queues, faster.
-  telemetryPathContract(() => ({ url: platform.url, store: r2Store(bucket), drain: async () => {} }));
+  telemetryPathContract(() => ({ url: platform.url, store: archiveOfHome(platform.home), drain: async () => {} }));
 });
 
 describe('telemetry by SQS, Lambda and S3', () => {
@@ -54,8 +51,7 @@ describe('telemetry by SQS, Lambda and S3', () => {
   deadLetterPathContract(path);
 
   test('[TELEMETRY-10] nothing of it goes by the platform’s own queue and bucket', async () => {
-    const bucket = (await platform.miniflare.getR2Bucket('ARCHIVE')) as unknown as Bucket;
-    expect(await keysOf(r2Store(bucket), '')).toEqual([]);
+    expect(await keysOf(archiveOfHome(platform.home), '')).toEqual([]);
     expect((await keysOf(aws.store, '')).length).toBeGreaterThan(0);
   });
 

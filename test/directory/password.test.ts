@@ -1,21 +1,29 @@
 // How passwords are kept, and which are too weak.
 
 import { expect, test } from 'vitest';
-import { hashPassword, passwordWeakness, verifyPassword } from '../../functions/directory/password.ts';
+import { err, ok } from '../../core/result.ts';
+import { hashPassword, passwordWeakness, stretchHere, verifyPassword } from '../../functions/directory/password.ts';
 
-test('[DIRECTORY-10] a hash fits its own password alone, and no two hashes are alike', () => {
-  const hash = hashPassword('correct horse battery');
+const hashOf = async (password: string) => {
+  const hash = await hashPassword(password, stretchHere);
+  if (!hash.ok) throw new Error(hash.error.code);
+  return hash.value;
+};
+const fits = async (password: string, hash: string) => await verifyPassword(password, hash, stretchHere);
+
+test('[DIRECTORY-10] a hash fits its own password alone, and no two hashes are alike', async () => {
+  const hash = await hashOf('correct horse battery');
   expect(hash).toMatch(/^scrypt\$16384\$16\$1\$[\w-]{22}\$[\w-]{43}$/);
-  expect(verifyPassword('correct horse battery', hash)).toBe(true);
-  expect(verifyPassword('correct horse batterY', hash)).toBe(false);
-  expect(hashPassword('correct horse battery')).not.toBe(hash);
+  expect(await fits('correct horse battery', hash)).toEqual(ok(true));
+  expect(await fits('correct horse batterY', hash)).toEqual(ok(false));
+  expect(await hashOf('correct horse battery')).not.toBe(hash);
 });
 
-test('[DIRECTORY-10] the same password composed in another way is the same password', () => {
-  expect(verifyPassword('cafe\u0301 au lait', hashPassword('caf\u00e9 au lait'))).toBe(true);
+test('[DIRECTORY-10] the same password composed in another way is the same password', async () => {
+  expect(await fits('cafe\u0301 au lait', await hashOf('caf\u00e9 au lait'))).toEqual(ok(true));
 });
 
-test('[DIRECTORY-10] a hash of another form fits nothing', () => {
+test('[DIRECTORY-10] a hash of another form fits nothing', async () => {
   for (const hash of [
     '',
     'scrypt',
@@ -23,8 +31,15 @@ test('[DIRECTORY-10] a hash of another form fits nothing', () => {
     'scrypt$16384$16$1$AAAA$BBBB',
     `scrypt$16384$16$1$${'A'.repeat(22)}$`,
   ]) {
-    expect(verifyPassword('', hash)).toBe(false);
+    expect(await fits('', hash)).toEqual(ok(false));
   }
+});
+
+test('[DIRECTORY-10] when too many wait, that is the answer, and nothing is compared', async () => {
+  const hash = await hashOf('correct horse battery');
+  const busy = err({ code: 'rate_limited', retryAfterSeconds: 1 });
+  expect(await hashPassword('correct horse battery', async () => null)).toEqual(busy);
+  expect(await verifyPassword('correct horse battery', hash, async () => null)).toEqual(busy);
 });
 
 test('[DIRECTORY-3] a password must be hard enough to guess', () => {

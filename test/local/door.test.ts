@@ -1,8 +1,10 @@
 // The local port, from the side of someone who should not: handlers of the Worker that are not fetch stay out of reach.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DOOR, doorModule } from '../../local/door.ts';
+import { DOOR, doorModule, MIGRATE_MODULE } from '../../local/door.ts';
 
 const WORKER = `
 let forged = 0;
@@ -21,11 +23,13 @@ export default {
 };
 `;
 const compatibilityDate = '2026-11-01';
+const migrate = join(import.meta.dirname, '../../local', MIGRATE_MODULE);
 let victim: Miniflare;
 
 beforeAll(async () => {
   const modules = [
-    { type: 'ESModule' as const, path: '/door.js', contents: doorModule('worker.js') },
+    { type: 'ESModule' as const, path: '/door.js', contents: doorModule('worker.js', []) },
+    { type: 'ESModule' as const, path: `/${MIGRATE_MODULE}`, contents: readFileSync(migrate, 'utf8') },
     { type: 'ESModule' as const, path: '/worker.js', contents: WORKER },
   ];
   // The door, and beside it the plain entrypoint, to see that the attack is real.

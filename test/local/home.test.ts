@@ -1,11 +1,26 @@
 // The folder of a platform: who may open it, what is in it, and what of a killed run is still there.
 
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openHome, StartError } from '../../local/home.ts';
+import { homeMarkerDraft, homeMarkerFile, markHome, readHomeMarker } from '../../edge-node/src/home-marker.ts';
+import { openHome } from '../../local/home.ts';
+import { StartError } from '../../local/start-error.ts';
+import { root } from '../tidy/repository.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -86,4 +101,134 @@ test('a secret that was cut short is refused, not replaced and not shown', async
   expect(refusal).toContain('does not hold 32 bytes');
   expect(refusal).not.toContain('abc123');
   expect(readFileSync(join(path, 'secret'), 'utf8')).toBe('abc123\n');
+});
+
+test('a folder of somebody else’s that holds a file called lock is not taken, and its scratch stays', async () => {
+  const path = join(folder, 'music');
+  mkdirSync(join(path, 'scratch'), { recursive: true });
+  writeFileSync(join(path, 'lock'), '');
+  writeFileSync(join(path, 'scratch', 'song.txt'), 'la');
+  await expect(openHome(path, 20)).rejects.toThrow('holds other files');
+  // With a secret and data of its own it is still not ours.
+  writeFileSync(join(path, 'secret'), 'the cat knows\n');
+  mkdirSync(join(path, 'state'));
+  await expect(openHome(path, 20)).rejects.toThrow('holds other files');
+  expect(readFileSync(join(path, 'scratch', 'song.txt'), 'utf8')).toBe('la');
+  expect(readdirSync(path).toSorted()).toEqual(['lock', 'scratch', 'secret', 'state']);
+});
+
+test('a home from before there were markers is known by all that it holds, and marked', async () => {
+  const path = join(folder, 'home');
+  const { secret, close } = await openHome(path);
+  close();
+  mkdirSync(join(path, 'state'));
+  rmSync(join(path, homeMarkerFile));
+  const home = await openHome(path);
+  expect(home.secret).toBe(secret);
+  expect(readHomeMarker(path)).toMatchObject({ kind: 'platform', version: 1 });
+  home.close();
+});
+
+test('a start that was killed at once left an empty home: it is taken', async () => {
+  for (const [name, leave] of [
+    ['draft', (path: string) => writeFileSync(join(path, homeMarkerDraft), 'starling-ho')],
+    ['lock', (path: string) => writeFileSync(join(path, 'lock'), '')],
+    ['scratch', (path: string) => mkdirSync(join(path, 'scratch'))],
+  ] as const) {
+    const path = join(folder, name);
+    mkdirSync(path);
+    leave(path);
+    (await openHome(path)).close();
+    expect(readHomeMarker(path)).not.toBeNull();
+  }
+});
+
+test('a device’s home, and a home of a later version, are refused', async () => {
+  const path = join(folder, 'device');
+  mkdirSync(path);
+  markHome(path, 'device');
+  await expect(openHome(path, 20)).rejects.toThrow('is the home of a device');
+  writeFileSync(join(path, homeMarkerFile), `starling-home 2 platform ${'a'.repeat(22)}\n`);
+  await expect(openHome(path, 20)).rejects.toThrow('another version of Starling');
+});
+
+test('what opens something is closed to others at each start, whoever opened it', async () => {
+  const path = join(folder, 'home');
+  (await openHome(path)).close();
+  for (const name of ['local.json', 'local.draft.json', 'cloudflare-secret']) writeFileSync(join(path, name), 'x');
+  for (const name of ['secret', 'local.json', 'local.draft.json', 'cloudflare-secret'])
+    chmodSync(join(path, name), 0o644);
+  chmodSync(path, 0o755);
+  (await openHome(path)).close();
+  expect(modeOf(path)).toBe(0o700);
+  for (const name of ['secret', 'local.json', 'local.draft.json', 'cloudflare-secret'])
+    expect(modeOf(join(path, name))).toBe(0o600);
+});
+
+test('a home may be reached by a link; it is one home all the same, and a link that leads nowhere is told', async () => {
+  const path = join(folder, 'home');
+  const link = join(folder, 'link');
+  symlinkSync(path, link);
+  await expect(openHome(link, 20)).rejects.toThrow(StartError);
+  const home = await openHome(path);
+  await expect(openHome(link, 20)).rejects.toThrow('is in use');
+  home.close();
+  home.close();
+  const again = await openHome(link);
+  expect(again.path).toBe(realpathSync(path));
+  again.close();
+});
+
+test.skipIf(process.getuid?.() !== 0)('a home of another user is refused, and stays as it is', async () => {
+  const path = join(folder, 'theirs');
+  (await openHome(path)).close();
+  chmodSync(path, 0o777);
+  chownSync(path, 65_534, 65_534);
+  await expect(openHome(path, 20)).rejects.toThrow('belongs to another user (65534)');
+  expect(modeOf(path)).toBe(0o777);
+});
+
+const aHomeWith = (name: string) => (path: string) => {
+  mkdirSync(join(path, name), { recursive: true });
+  markHome(path, 'platform');
+  return path;
+};
+const aFile = (path: string) => {
+  writeFileSync(path, 'x');
+  return path;
+};
+
+test.each([
+  ['a file', aFile, 'is a file'],
+  ['under a file', (path: string) => join(aFile(path), 'home'), 'a part of the path is a file'],
+  ['a name that is too long', (path: string) => `${path}${'x'.repeat(300)}`, 'its name is too long'],
+  ['a folder whose lock is a folder', aHomeWith('lock'), 'cannot be locked'],
+  ['a folder whose secret is a folder', aHomeWith('secret'), 'one of its files is a folder'],
+])('`npm start` on a home that is %s ends with 1 and one line', { timeout: 30_000 }, (_, prepare, reason) => {
+  const run = spawnSync(process.execPath, ['local/serve.ts'], {
+    cwd: root,
+    env: { ...process.env, STARLING_HOME: prepare(join(folder, 'home')), PORT: '0' },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect(run.stderr).toContain(reason);
+  expect(run.stderr).toMatch(/^starling: [^\n]+\n$/);
+  expect(run.status).toBe(1);
+});
+
+test('a home that may not be written is told in one line', () => {
+  const path = join(folder, 'closed');
+  mkdirSync(path, { mode: 0o555 });
+  chmodSync(folder, 0o755);
+  chmodSync(path, 0o555);
+  // Root may write everywhere: then somebody else tries.
+  const program = `
+    import { claimFolder } from ${JSON.stringify(join(root, 'local/home-folder.ts'))};
+    if (process.getuid() === 0) process.setuid(65534);
+    try { claimFolder(${JSON.stringify(join(path, 'home'))}); } catch (error) { console.log(error.name + ': ' + error.message); }
+  `;
+  const run = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], { encoding: 'utf8' });
+  expect(run.stdout).toBe(
+    `StartError: ${join(path, 'home')} cannot be used: this user may not read or write it (EACCES)\n`,
+  );
 });

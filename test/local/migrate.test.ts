@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type DirectoryDatabase, migrateDirectory } from '../../local/migrate.ts';
+import { migrateDirectory } from '../../local/migrate-directory.mjs';
+import { type DirectoryDatabase, readMigrations } from '../../local/migrations.ts';
 
 let miniflare: Miniflare;
 let database: DirectoryDatabase;
@@ -34,6 +35,7 @@ async function open(name: string): Promise<void> {
   // Miniflare's declaration of a D1 database has more than the part that is used.
   database = (await miniflare.getD1Database(name)) as unknown as DirectoryDatabase;
 }
+const migrate = async (from: string) => migrateDirectory(database, await readMigrations(from));
 const names = async (sql: string) => (await database.prepare(sql).all()).results.map((row) => row.name);
 
 test('they are applied by number, each once, and later ones are added', async () => {
@@ -44,10 +46,10 @@ test('they are applied by number, each once, and later ones are added', async ()
     'CREATE INDEX a_b ON a (b);--> statement-breakpoint\nINSERT INTO a VALUES (1);',
   );
   writeFileSync(join(folder, '1_a.sql'), "-- a; comment\nCREATE TABLE a (b TEXT DEFAULT ';');");
-  expect(await migrateDirectory(database, folder)).toEqual(['1_a.sql', '2_b.sql', '10_c.sql']);
-  expect(await migrateDirectory(database, folder)).toEqual([]);
+  expect(await migrate(folder)).toEqual(['1_a.sql', '2_b.sql', '10_c.sql']);
+  expect(await migrate(folder)).toEqual([]);
   writeFileSync(join(folder, '11_d.sql'), 'CREATE TABLE d (e TEXT);');
-  expect(await migrateDirectory(database, folder)).toEqual(['11_d.sql']);
+  expect(await migrate(folder)).toEqual(['11_d.sql']);
   const recorded = await names('SELECT name FROM d1_migrations ORDER BY id');
   expect(recorded).toEqual(['1_a.sql', '2_b.sql', '10_c.sql', '11_d.sql']);
 });
@@ -56,7 +58,7 @@ test('one that fails leaves nothing of itself, and those before it stay', async 
   await open('B');
   writeFileSync(join(folder, '1_a.sql'), 'CREATE TABLE a (b TEXT);');
   writeFileSync(join(folder, '2_b.sql'), 'CREATE TABLE half (b TEXT); INSERT INTO nowhere VALUES (1);');
-  await expect(migrateDirectory(database, folder)).rejects.toThrow('nowhere');
+  await expect(migrate(folder)).rejects.toThrow('nowhere');
   expect(await names('SELECT name FROM d1_migrations')).toEqual(['1_a.sql']);
   expect(await names("SELECT name FROM sqlite_master WHERE name = 'half'")).toEqual([]);
 });
@@ -64,6 +66,6 @@ test('one that fails leaves nothing of itself, and those before it stay', async 
 test("the project's own migrations apply to an empty database", async () => {
   await open('C');
   const own = join(import.meta.dirname, '../../migrations/directory');
-  expect((await migrateDirectory(database, own)).length).toBeGreaterThan(0);
-  expect(await migrateDirectory(database, own)).toEqual([]);
+  expect((await migrate(own)).length).toBeGreaterThan(0);
+  expect(await migrate(own)).toEqual([]);
 });

@@ -1,11 +1,14 @@
 // The platform as a whole, on the real Worker: it answers, survives the loss of workerd, and lets go when it is told to.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { call, openLocalTenant } from '../../local/local-tenant.ts';
 import { startPlatform } from '../../local/platform.ts';
+import { StartError } from '../../local/start-error.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -19,7 +22,7 @@ test('when workerd is killed it comes back on the same port with the same data',
   const home = join(folder, 'home');
   const platform = await startPlatform({ home, port: 0 });
   try {
-    await (await platform.miniflare.getR2Bucket('ARCHIVE')).put('kept', 'yes');
+    const { tenant } = await openLocalTenant(platform.url, home);
     const before = platform.workerdPid;
     expect(before).toBeTypeOf('number');
     const running = JSON.parse(readFileSync(join(home, 'running.json'), 'utf8'));
@@ -28,8 +31,7 @@ test('when workerd is killed it comes back on the same port with the same data',
     await expect.poll(() => platform.workerdPid, { timeout: 20_000 }).not.toBe(before);
     await platform.ready;
     expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
-    const kept = await (await platform.miniflare.getR2Bucket('ARCHIVE')).get('kept');
-    expect(await kept?.text()).toBe('yes');
+    expect(await call(platform.url, '/v1/tasks', tenant)).toMatchObject({ data: [] });
   } finally {
     await platform.dispose();
   }
@@ -47,4 +49,24 @@ test('a port that is taken is refused before anything is started', async () => {
     `port ${port} on 127.0.0.1 is taken`,
   );
   other.close();
+});
+
+test('why it does not start is told, not what went wrong while it was let go', { timeout: 60_000 }, async () => {
+  const home = join(folder, 'home');
+  await (await startPlatform({ home, port: 0 })).dispose();
+  const d1 = join(home, 'state', 'd1', 'miniflare-D1DatabaseObject');
+  const directory = readdirSync(d1).find((name) => /^[0-9a-f]{64}\.sqlite$/.test(name)) ?? '';
+  const forget = (sql: string) => {
+    const database = new DatabaseSync(join(d1, directory));
+    database.exec(sql);
+    database.close();
+  };
+  // Its tables are there, and it does not know: the first step cannot be done again.
+  forget('ALTER TABLE d1_migrations RENAME TO hidden');
+  const refusal = await startPlatform({ home, port: 0 }).catch((error: Error) => error);
+  expect(refusal).toBeInstanceOf(StartError);
+  expect(String(refusal)).toMatch(/the directory cannot be brought up to date: .*already exists/);
+  // Folder and guard were let go.
+  forget('DROP TABLE d1_migrations; ALTER TABLE hidden RENAME TO d1_migrations');
+  await (await startPlatform({ home, port: 0 })).dispose();
 });

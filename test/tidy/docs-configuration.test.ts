@@ -13,6 +13,10 @@ const NOT_SET_BY_PEOPLE = new Set(['PATH', 'TMPDIR', 'CI', 'WRANGLER_LOG', 'STAR
 
 /** Names of wrangler.toml's bindings, of every kind. */
 const bindings = [...wrangler.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map(([, name = '']) => name);
+/** What the local platform binds beside them. */
+const localBindings = [...read('local/platform.ts').matchAll(/^ {10}([A-Z_]+): \w+\(\),$/gm)].map(
+  ([, name = '']) => name,
+);
 /** What runs, whatever it is for; tests set what they like. */
 const sources = readRepository().filter((file) => isCode(file) && !['test', 'docs'].includes(topFolder(file.path)));
 
@@ -25,7 +29,7 @@ function variablesRead(): Set<string> {
       for (const name of names.split(',')) found.add(name.trim());
     for (const [, name = ''] of text.matchAll(/'(STARLING_[A-Z0-9_]+)'/g)) found.add(name);
   }
-  for (const name of [...bindings, ...NOT_SET_BY_PEOPLE]) found.delete(name);
+  for (const name of [...bindings, ...localBindings, ...NOT_SET_BY_PEOPLE]) found.delete(name);
   return found;
 }
 
@@ -49,6 +53,11 @@ describe('the page of the configuration', () => {
         .map(([name]) => codeIn(name)[0])
         .toSorted(),
     ).toEqual(bindings.toSorted());
+  });
+
+  it('names every binding that the local platform has beside them, and no other', () => {
+    expect(localBindings).toEqual(['PASSWORDS']);
+    expect(table(page, '## Bindings of the local platform').map(([name]) => codeIn(name)[0])).toEqual(localBindings);
   });
 
   it('names the resources behind the bindings as they are called', () => {
