@@ -18,6 +18,10 @@ const STORAGE = 'of the object’s size: a gigabyte of rows';
 export const NOT_REACHED = {
   bodyBytesMax: API,
   frameBytesMax: SQUAD,
+  deviceFactsPerSecondMax: SQUAD,
+  deviceFactsBurstMax: SQUAD,
+  deviceBytesPerSecondMax: SQUAD,
+  deviceBytesBurstMax: SQUAD,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
   retryMsMin: PACE,
   retryMsMax: PACE,
@@ -86,6 +90,7 @@ export const NOT_REACHED = {
   storageBytesMax: STORAGE,
   storageBytesWarn: STORAGE,
   storageBytesRefuse: STORAGE,
+  storageBytesFull: STORAGE,
 } as const satisfies Partial<Record<LimitName, string>>;
 
 /** A limit that a command, or what a device says, can come to. */
