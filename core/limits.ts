@@ -21,6 +21,12 @@ export const sameBodyMs = 24 * 3_600_000;
 export const frameBytesMax = 900 * 1024;
 /** Facts in one batch from a device. */
 export const factsPerBatchMax = 100;
+/** Facts of one device a second, for long and at once, by weight: a description weighs as much as the routes it may change. */
+export const deviceFactsPerSecondMax = 100;
+export const deviceFactsBurstMax = 1_000;
+/** Bytes of one device a second, for long and at once: what one device can fill a swarm with, and how long others wait for it. */
+export const deviceBytesPerSecondMax = 256 * 1024;
+export const deviceBytesBurstMax = 4 * 1024 * 1024;
 /** Orders sent to a device that it has not acknowledged yet. */
 export const ordersInFlightMax = 64;
 /** Commands that one RPC may bring: one transaction, well under a second. */
@@ -168,10 +174,12 @@ export const whatIfTasksMax = 1_000;
 /** Routes that one what-if wants otherwise. */
 export const whatIfRoutesMax = 50;
 
-/** The platform's object storage per object is 10 GB: warn at half, refuse new work at 80 %. */
+/** The platform's object storage per object is 10 GB: warn at half, refuse new work at 80 %, everything that grows at 90 %. */
 export const storageBytesMax = 10_000_000_000;
 export const storageBytesWarn = storageBytesMax * 0.5;
 export const storageBytesRefuse = storageBytesMax * 0.8;
+/** Beyond it nothing is taken that grows the swarm, not even what a device says of work under way: its device keeps it. */
+export const storageBytesFull = storageBytesMax * 0.9;
 
 assert(taskInputBytesMax < eventBodyBytesMax, 'a task input fits its event');
 assert(taskResultBytesMax < eventBodyBytesMax, 'a task result fits its event');
@@ -182,6 +190,10 @@ assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact
 assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
 assert(eventBodyBytesMax * 2 < segmentBytesMax && segmentBytesMax * 2 < objectBytesMax, 'a segment is one object');
+assert(frameBytesMax < deviceBytesBurstMax, "a frame fits a device's share of bytes");
+assert(factsPerBatchMax < deviceFactsBurstMax, 'a batch fits its share of facts');
+assert(1 + 2 * operationsPerDeviceMax < deviceFactsBurstMax, 'a description fits it');
+assert(storageBytesRefuse < storageBytesFull, 'work under way has room to end');
 assert(leaseMsMin < leaseMsDefault && leaseMsDefault < leaseMsMax, 'leases are ordered');
 assert(tallyEventsMax < hotEventsMin, 'events are counted before they go to the archive');
 assert(traceAttemptsMax < traceBatchSpansMax, 'a task and its attempts fit a request of spans');

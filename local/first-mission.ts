@@ -1,27 +1,18 @@
-// The first mission: this repository, looked at by the device that stands in it. Its plan is made from the folders that are
-// there; everything in it is done by operations that need no model and no network.
+// The first mission: this repository, looked at by the device that stands in it. Its plan is made from the folders that it is
+// made of; everything in it is done by operations that need no model and no network.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MissionRequest, PlanTask } from '../core/missions/commands.ts';
+import { foldersOf } from './local-grants.ts';
 
-/** Folders outlined at the most: each is a task of its own, and they run in parallel. */
-const foldersMax = 12;
-const LEFT_OUT = new Set(['node_modules', 'dist', 'build', 'coverage']);
-
-/** The folders of a repository that may hold code, sorted by name. */
-export function foldersOf(root: string): string[] {
-  return readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && !LEFT_OUT.has(entry.name))
-    .map(({ name }) => name)
-    .sort()
-    .slice(0, foldersMax);
-}
+/** What everything else imports: the symbols that are used most are there. */
+const HEART = 'core';
 
 /**
- * Outlines each folder and finds the most used symbols of the whole, summarises the README, and puts a report together when
- * all of that is done.
- * @param root an absolute path that the device may read
+ * Outlines each folder and finds the most used symbols of the heart of it, summarises the README, and puts a report together
+ * when all of that is done.
+ * @param root the absolute path of the repository; the device may read what it is made of
  */
 export function firstMission(root: string): MissionRequest {
   const folders = foldersOf(root);
@@ -30,7 +21,7 @@ export function firstMission(root: string): MissionRequest {
     operation: 'code.outline',
     input: { path: join(root, folder), resultBytesMax: 16_000 },
   }));
-  tasks.push({ key: 'symbols', operation: 'code.locate', input: { path: root, mostReferenced: 12 } });
+  tasks.push({ key: 'symbols', operation: 'code.locate', input: { path: join(root, HEART), mostReferenced: 12 } });
   const readme = join(root, 'README.md');
   const hasReadme = existsSync(readme);
   if (hasReadme) tasks.push({ key: 'readme', operation: 'text.summarize', input: { path: readme, sentences: 3 } });

@@ -19,7 +19,7 @@ export interface FirstStart {
   readonly url: string;
   /** STARLING_HOME. */
   readonly home: string;
-  /** The repository: what the local device may read, and what the first mission is about. */
+  /** The repository: what the first mission is about. The local device may read what it is made of. */
   readonly root: string;
   say(text: string): void;
 }
@@ -37,7 +37,7 @@ const restartMs = 1_000;
 export async function firstStart({ url, home, root, say }: FirstStart): Promise<LocalDevice> {
   const { tenant, isNew } = await openLocalTenant(url, home);
   const deviceHome = await openLocalDevice(url, home, root, tenant.apiKey);
-  const device = keepRunning(root, deviceHome, say);
+  const device = keepRunning(root, home, deviceHome, say);
   try {
     if (isNew) say(await runFirstMission(url, root, tenant));
   } catch (error) {
@@ -48,7 +48,7 @@ export async function firstStart({ url, home, root, say }: FirstStart): Promise<
 }
 
 /** Runs `starling device run` and starts it again when it ends; its own state is in its home. */
-function keepRunning(root: string, deviceHome: string, say: (text: string) => void): LocalDevice {
+function keepRunning(root: string, home: string, deviceHome: string, say: (text: string) => void): LocalDevice {
   let child: ChildProcess | null = null;
   let isStopping = false;
   const start = (): void => {
@@ -59,6 +59,8 @@ function keepRunning(root: string, deviceHome: string, say: (text: string) => vo
     child = spawn(process.execPath, [program, 'device', 'run', '--tethered', '--home', deviceHome], {
       // It ends with this process, however that ends: the other end of its standard input is here.
       stdio: ['pipe', 'ignore', log],
+      // Whatever its name: the device never reads in it.
+      env: { ...process.env, STARLING_HOME: home },
     });
     closeSync(log);
     child.once('exit', (code) => {

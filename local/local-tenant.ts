@@ -11,6 +11,7 @@ import { enrollment } from '../core/wire/enrollment.ts';
 import { enrolDevice } from '../edge-node/src/enrolment.ts';
 import { readEnrolment, writeEnrolment } from '../edge-node/src/identity.ts';
 import { deviceSettings, writeSettings } from '../edge-node/src/settings.ts';
+import { localGrants } from './local-grants.ts';
 
 /** Kept in `STARLING_HOME/local.json`, for its owner alone. */
 const localTenant = z.strictObject({
@@ -63,7 +64,7 @@ export async function openLocalTenant(url: string, home: string): Promise<{ tena
   return { tenant, isNew: true };
 }
 
-/** Enrols this machine as a device that may read `root`, if it is not enrolled yet. Answers with the device's home. */
+/** Enrols this machine as a device that may read what `root` is made of, if it is not enrolled yet. Answers with the device's home. */
 export async function openLocalDevice(url: string, home: string, root: string, apiKey: string): Promise<string> {
   const deviceHome = join(home, 'device');
   const known = readEnrolment(deviceHome);
@@ -79,7 +80,7 @@ export async function openLocalDevice(url: string, home: string, root: string, a
       ok(await call(url, '/v1/devices/enroll', { body, idempotencyKey })),
   );
   if (!enrolled.ok) throw new Error(`this machine could not be enrolled: ${enrolled.error.code}`);
-  writeSettings(deviceHome, deviceSettings.parse({ grants: [{ path: root, read: true, run: false }] }));
+  writeSettings(deviceHome, deviceSettings.parse({ grants: localGrants(root) }));
   return deviceHome;
 }
 

@@ -171,6 +171,9 @@ function say(
       describe(draft, device, body.description);
       return ok(device.id);
     case 'device.reported':
+      // As it was: nothing has happened, and the fact counts all the same.
+      if (body.version === device.reported.version && isSame(body.reported, device.reported.state))
+        return ok(device.id);
       draft.emit({
         type: 'device.reported',
         subject,
@@ -197,7 +200,8 @@ function say(
 function describe(draft: Draft, device: Device, description: DeviceDescription): void {
   const offered = new Set(description.operations.map(({ name }) => routeId(name, device.id)));
   withdraw(draft, device, [...offered], 'no_longer_offered');
-  draft.emit({ type: 'device.described', subject: `device/${device.id}`, body: { device: device.id, description } });
+  if (device.description === null || !isSame(description, device.description))
+    draft.emit({ type: 'device.described', subject: `device/${device.id}`, body: { device: device.id, description } });
   const { privacy, capabilities } = description;
   for (const { name, ...offer } of description.operations) {
     const route = routeId(name, device.id);

@@ -48,7 +48,7 @@ export type FactsAnswer =
   | { readonly kind: 'expected'; readonly epoch: number; readonly seq: number }
   | {
       readonly kind: 'refused';
-      readonly code: 'device_unknown' | 'device_revoked' | 'epoch_stale' | 'swarm_unavailable';
+      readonly code: 'device_unknown' | 'device_revoked' | 'epoch_stale' | 'too_many_facts' | 'swarm_unavailable';
     };
 
 /** How the history goes on from what a device holds. */

@@ -1,16 +1,25 @@
-// Facts on their way up: one batch from one device is one call to the swarm, and only the swarm's committed answer is
-// passed on as an acknowledgement [P1].
+// Facts on their way up: a batch from one device is one call to the swarm, or a few when it is heavy, so that others have their
+// turn in between. Only the swarm's committed answer is passed on as an acknowledgement [P1].
 
+import { assert } from '../../core/assert.ts';
 import { cutText } from '../../core/cut-text.ts';
+import { factCost } from '../../core/devices/fact-cost.ts';
 import type { FactBatch, FactsAnswer, PoisonFact, SwarmPort } from '../../core/devices/port.ts';
 import { pointerOf, type Unfit } from '../../core/json-text.ts';
-import { type CloseReason, type DeviceFrame, type Fact, fact as factSchema } from '../../core/wire/device.ts';
+import {
+  type CloseReason,
+  type DeviceFrame,
+  type Fact,
+  fact as factSchema,
+  type RefusedFact,
+} from '../../core/wire/device.ts';
 import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
+import { paced, type ShareDeps } from './share.ts';
 import { type Attachment, type Socket, sendFrame } from './socket.ts';
-import { factBytesMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
+import { factBytesMax, factsPieceBytesMax, factsPieceCostMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
 import { within } from './within.ts';
 
-export interface FactsDeps {
+export interface FactsDeps extends ShareDeps {
   readonly swarm: Pick<SwarmPort, 'reportFacts'>;
   dismiss(socket: Socket, reason: CloseReason, problem?: Problem): void;
   fault(call: string, cause: unknown): void;
@@ -35,22 +44,25 @@ export async function reportFacts(
     }
     facts.push(parsed);
   }
-  const batch: FactBatch = { device: held.device, epoch: frame.epoch, facts };
-  let answer: FactsAnswer;
-  try {
-    answer = await within(deps.swarm.reportFacts(batch), swarmCallMs);
-  } catch (cause) {
-    deps.fault('reportFacts', cause);
-    return deps.dismiss(socket, 'busy', NO_ANSWER);
+  const refused: RefusedFact[] = [];
+  let answer: FactsAnswer | null = null;
+  for (const piece of piecesOf(facts, bytes)) {
+    if (!(await paced(socket, held.device, { facts: weightOf(piece) }, deps))) return;
+    const batch: FactBatch = { device: held.device, epoch: frame.epoch, facts: piece };
+    try {
+      answer = await within(deps.swarm.reportFacts(batch), swarmCallMs);
+    } catch (cause) {
+      deps.fault('reportFacts', cause);
+      return deps.dismiss(socket, 'busy', NO_ANSWER);
+    }
+    // What was committed before it is told by the next welcome.
+    if (answer.kind !== 'committed') break;
+    refused.push(...answer.refused);
   }
+  assert(answer !== null, 'a batch has at least one fact');
   switch (answer.kind) {
     case 'committed':
-      return sendFrame(socket, {
-        type: 'committed',
-        epoch: answer.epoch,
-        seq: answer.seq,
-        refused: [...answer.refused],
-      });
+      return sendFrame(socket, { type: 'committed', epoch: answer.epoch, seq: answer.seq, refused });
     case 'expected':
       return sendFrame(socket, { type: 'expected', epoch: answer.epoch, seq: answer.seq });
     case 'refused': {
@@ -58,6 +70,29 @@ export async function reportFacts(
       return deps.dismiss(socket, reason, { code: answer.code, detail });
     }
   }
+}
+
+/** The facts in order, in pieces that the swarm takes in one turn. A batch as devices send it is one piece. */
+export function piecesOf(facts: readonly (Fact | PoisonFact)[], bytes: number): (Fact | PoisonFact)[][] {
+  const isLarge = bytes > factsPieceBytesMax;
+  const pieces: (Fact | PoisonFact)[][] = [];
+  let [cost, size] = [0, 0];
+  for (const one of facts) {
+    cost += weightOf([one]);
+    size += isLarge ? Buffer.byteLength(JSON.stringify(one)) : 0;
+    const last = pieces.at(-1);
+    if (last !== undefined && cost <= factsPieceCostMax && size <= factsPieceBytesMax) last.push(one);
+    else {
+      pieces.push([one]);
+      cost = weightOf([one]);
+      size = isLarge ? Buffer.byteLength(JSON.stringify(one)) : 0;
+    }
+  }
+  return pieces;
+}
+
+function weightOf(facts: readonly (Fact | PoisonFact)[]): number {
+  return facts.reduce((sum, one) => sum + ('body' in one ? factCost(one.body) : 1), 0);
 }
 
 /** The fact; or what is wrong with it, if its place in the order can be read; or null. */

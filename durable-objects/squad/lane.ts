@@ -7,19 +7,23 @@ export interface Lanes {
   enter(key: string, bytes: number, work: () => Promise<void>): Promise<void> | false;
 }
 
-/** @param piecesMax pieces that wait in one lane; @param bytesMax bytes that wait in all of them */
-export function lanes(piecesMax: number, bytesMax: number): Lanes {
-  const tails = new Map<string, { tail: Promise<void>; pieces: number }>();
+/** @param piecesMax pieces and @param laneBytesMax bytes that wait in one lane; @param bytesMax bytes that wait in all of them */
+export function lanes(piecesMax: number, laneBytesMax: number, bytesMax: number): Lanes {
+  const tails = new Map<string, { tail: Promise<void>; pieces: number; bytes: number }>();
   let bytesWaiting = 0;
   return {
     enter(key, bytes, work) {
-      const lane = tails.get(key) ?? { tail: Promise.resolve(), pieces: 0 };
-      if (lane.pieces >= piecesMax || bytesWaiting + bytes > bytesMax) return false;
+      const lane = tails.get(key) ?? { tail: Promise.resolve(), pieces: 0, bytes: 0 };
+      // A lane of its own full: only its device is told. Nobody else's frames are in it.
+      if (lane.pieces >= piecesMax || lane.bytes + bytes > laneBytesMax || bytesWaiting + bytes > bytesMax)
+        return false;
       lane.pieces += 1;
+      lane.bytes += bytes;
       bytesWaiting += bytes;
       tails.set(key, lane);
       const turn = lane.tail.then(work).finally(() => {
         lane.pieces -= 1;
+        lane.bytes -= bytes;
         bytesWaiting -= bytes;
         if (lane.pieces === 0) tails.delete(key);
       });

@@ -8,6 +8,8 @@ export const PROBLEM_CODES = [
   'bad_frame',
   'frame_too_large',
   'too_many_frames',
+  'too_many_facts',
+  'connects_too_often',
   'unauthenticated',
   'challenge_late',
   'device_unknown',
@@ -36,6 +38,10 @@ export const REFUSALS: Record<Refusal, { readonly reason: CloseReason; readonly 
   device_unknown: { reason: 'unauthenticated', detail: 'This key is not the one that was enrolled for this device.' },
   device_revoked: { reason: 'revoked', detail: 'This device was revoked.' },
   epoch_stale: { reason: 'busy', detail: 'Another epoch is in force. Connect again to learn it.' },
+  too_many_facts: {
+    reason: 'too_many_frames',
+    detail: 'This device says more than its share. It keeps the rest and says it later.',
+  },
   swarm_unavailable: { reason: 'busy', detail: 'The swarm takes nothing now. Try again later.' },
 };
 

@@ -13,12 +13,14 @@ import {
   SUBPROTOCOL,
 } from '../../core/wire/device.ts';
 import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
+import { type Shares, takeShare } from './share.ts';
 import { type Attachment, attachmentOf, isOpen, type Socket, sendFrame } from './socket.ts';
 import { challengeMs, swarmCallMs } from './squad-limits.ts';
 import type { SquadStore } from './squad-store.ts';
 import { within } from './within.ts';
 
 export interface ProveDeps {
+  readonly shares: Shares;
   readonly store: Pick<SquadStore, 'openConnection' | 'dropConnection'>;
   readonly swarm: Pick<SwarmPort, 'admitDevice'>;
   now(): number;
@@ -58,6 +60,10 @@ export async function prove(
   };
   if (!verifyByDid(frame.did, canonical(challenge), frame.signature)) {
     return deps.dismiss(socket, 'unauthenticated', { code: 'unauthenticated', detail: 'The signature does not hold.' });
+  }
+  if (takeShare(deps.shares, held.device, { admissions: 1 }, deps.now()) > 0) {
+    const detail = 'This device comes and goes more often than it may. Wait a little before the next time.';
+    return deps.dismiss(socket, 'too_many_frames', { code: 'connects_too_often', detail });
   }
   try {
     await deps.reportLefts(held.device);

@@ -8,25 +8,21 @@ import { continueHistory, type HistoryDeps } from './history.ts';
 import type { Lanes } from './lane.ts';
 import { type OrdersDeps, takeOrders } from './orders.ts';
 import { type ProveDeps, prove } from './prove.ts';
-import { type Bucket, take } from './rate.ts';
 import { readFrame } from './read-frame.ts';
+import { type Cost, paced, type ShareDeps } from './share.ts';
 import { attachmentOf, type Socket } from './socket.ts';
-import { framesBurstMax, framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
+import { framesPerSecondMax, telemetryFrameCost } from './squad-limits.ts';
 import { forwardTelemetry, type TelemetryDeps } from './telemetry.ts';
 
-export type ReceiveDeps = ProveDeps & FactsDeps & OrdersDeps & TelemetryDeps & HistoryDeps & LaneDeps;
+export type ReceiveDeps = ProveDeps & FactsDeps & OrdersDeps & TelemetryDeps & HistoryDeps & LaneDeps & ShareDeps;
 export interface LaneDeps {
   readonly lanes: Lanes;
-  /** In memory: a socket that floods keeps the object awake, so its bucket is not forgotten. */
-  readonly buckets: WeakMap<Socket, Bucket>;
   /** When each socket last brought a frame, milliseconds; also in memory, for the patrol. */
   readonly heard: WeakMap<Socket, number>;
-  sleep(ms: number): Promise<void>;
 }
 
 /** Frames that cost a queue message, or a search in the journal. */
 const COSTLY: ReadonlySet<DeviceFrame['type']> = new Set(['telemetry', 'held']);
-const RATE = { perSecond: framesPerSecondMax, burst: framesBurstMax } as const;
 
 /** One message. Resolves when it has been dealt with; never rejects for what a device sent. */
 export async function receive(socket: Socket, message: string | ArrayBuffer, deps: ReceiveDeps): Promise<void> {
@@ -53,7 +49,7 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);
   }
-  if (!(await paced(socket, COSTLY.has(frame.value.type) ? telemetryFrameCost : 1, deps))) return;
+  if (!(await paced(socket, held.device, costOf(frame.value, bytes), deps))) return;
   deps.heard.set(socket, deps.now());
   switch (frame.value.type) {
     case 'prove':
@@ -69,20 +65,10 @@ async function inTurn(socket: Socket, message: string, bytes: number, deps: Rece
   }
 }
 
-/**
- * Waits until the socket's rate allows the frame: a device that is fast is slowed, one that does not care fills its lane
- * and is closed for it. False when the socket was closed meanwhile.
- */
-async function paced(socket: Socket, cost: number, deps: ReceiveDeps): Promise<boolean> {
-  for (;;) {
-    const taken = take(deps.buckets.get(socket), cost, deps.now(), RATE);
-    if ('bucket' in taken) {
-      deps.buckets.set(socket, taken.bucket);
-      return true;
-    }
-    await deps.sleep(taken.waitMs);
-    if ((attachmentOf(socket)?.phase ?? 'closed') === 'closed') return false;
-  }
+/** Facts are counted when they are sent on, piece by piece. */
+function costOf(frame: DeviceFrame, bytes: number): Cost {
+  const frames = COSTLY.has(frame.type) ? telemetryFrameCost : 1;
+  return frame.type === 'facts' || frame.type === 'telemetry' ? { frames, bytes } : { frames };
 }
 
 function badFrame(socket: Socket, detail: string, deps: ReceiveDeps): void {

@@ -17,8 +17,16 @@ export const framesPerSecondMax = 500;
 export const framesBurstMax = 1_000;
 /** A telemetry frame costs a queue message, so it counts as so many frames. */
 export const telemetryFrameCost = 10;
-/** Frames of one device, and bytes of all, that wait behind a call to the swarm. Beyond it memory is at risk. */
+/** How often a device may come in, for long and at once: each time is an event, and so is its end. */
+export const admissionsPerMinuteMax = 30;
+export const admissionsBurstMax = 60;
+/** One call to the swarm with facts: so much weight and so many bytes, or one fact, so that others have their turn in between. */
+export const factsPieceCostMax = 200;
+export const factsPieceBytesMax = 256 * 1024;
+/** Frames and bytes of one device that wait behind a call to the swarm: two full batches, and what may come beside them. */
 export const framesWaitingMax = 256;
+export const laneBytesWaitingMax = 4 * 1024 * 1024;
+/** Bytes of all devices that wait. Beyond it memory is at risk. */
 export const frameBytesWaitingMax = 32 * 1024 * 1024;
 
 /** Telemetry sends under way at once; the queue is slower than a socket. */
@@ -54,6 +62,8 @@ export const patrolMs = 5 * 60_000;
 /** Alarms lie on this grid, so that a thousand deadlines are not a thousand wakes. */
 export const wakeGridMs = 500;
 
+assert(laneBytesWaitingMax > 2 * frameBytesMax, 'two full batches may wait');
+assert(laneBytesWaitingMax * 4 < frameBytesWaitingMax, 'a few devices cannot take the room of all');
 assert(orderBytesMax > 0 && ordersInFlightMax <= ordersPerDeviceMax, 'what is in flight fits what is stored');
 assert(telemetryBatchBytesMax < frameBytesMax, 'a telemetry batch fits a frame');
 assert(patrolMs > silentMsMax, 'a patrol is rarer than a ping');

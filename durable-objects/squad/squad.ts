@@ -13,13 +13,13 @@ import { durableSql } from '../sql-port.ts';
 import { lanes } from './lane.ts';
 import { dismiss, expel, hasLeft, type LeaveDeps, leave, nextChallengeEnd, patrol, settleMissing } from './leave.ts';
 import { deliver, sendOrders } from './orders.ts';
-import type { Bucket } from './rate.ts';
 import { type ReceiveDeps, receive } from './receive.ts';
 import { drainReports, type ReportsDeps, reportLeftsOf } from './reports.ts';
 import { answerClose, type Socket } from './socket.ts';
 import {
   frameBytesWaitingMax,
   framesWaitingMax,
+  laneBytesWaitingMax,
   ordersExpiredPerWake,
   patrolMs,
   reportTriesMax,
@@ -174,8 +174,8 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     const deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps = {
       store,
       swarm,
-      lanes: lanes(framesWaitingMax, frameBytesWaitingMax),
-      buckets: new WeakMap<Socket, Bucket>(),
+      lanes: lanes(framesWaitingMax, laneBytesWaitingMax, frameBytesWaitingMax),
+      shares: new Map(),
       heard: new WeakMap<Socket, number>(),
       sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
       now: () => Date.now(),

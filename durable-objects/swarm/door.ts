@@ -2,7 +2,7 @@
 // transaction, and then the world is told.
 
 import { Fault } from '../../core/assert.ts';
-import { storageBytesRefuse, storageBytesWarn } from '../../core/limits.ts';
+import { storageBytesFull, storageBytesRefuse, storageBytesWarn } from '../../core/limits.ts';
 import type { Log } from '../../core/log-line.ts';
 import { err } from '../../core/result.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
@@ -46,23 +46,37 @@ export function openDoor(deps: DoorDeps): Door {
     log('warn', 'storage_half_full', { origin: store.origin(), bytes });
   }
 
-  function refusal(commands: readonly Execute[]): Rejection | null {
+  /** Why nothing may come in at all. */
+  function shut(): Rejection | null {
     if (deps.isFilling()) return { code: 'swarm_filling' };
     const openFor = breaker.openFor();
-    if (openFor > 0) return { code: 'breaker_open', retryAfterMs: openFor };
+    return openFor > 0 ? { code: 'breaker_open', retryAfterMs: openFor } : null;
+  }
+
+  /** What has no room: the kinds of growth that are refused at this size. */
+  function withoutRoom(): ReadonlySet<Growth> {
     const bytes = deps.databaseSize();
     if (bytes > storageBytesWarn) warn(bytes);
-    const isFull = bytes > storageBytesRefuse && commands.some(({ command }) => GROWS.has(command.type));
-    return isFull ? { code: 'storage_full' } : null;
+    return bytes > storageBytesFull ? NO_GROWTH : bytes > storageBytesRefuse ? NO_NEW_WORK : ALL_GROWTH;
   }
 
   function execute(commands: readonly Execute[], within?: (executed: readonly Executed[]) => void) {
-    const why = refusal(commands);
+    const why = shut();
     if (why) return commands.map(() => refused(why));
-    const committed = store.executeMany(commands, within);
-    breaker.wrote(committed.written);
-    deps.committed(committed);
-    return committed.executed;
+    const refusedGrowth = withoutRoom();
+    const mayCome = ({ command }: Execute): boolean => !refusedGrowth.has(GROWTH[command.type]);
+    const allowed = refusedGrowth.size === 0 ? commands : commands.filter(mayCome);
+    const committed = allowed.length === 0 ? null : store.executeMany(allowed, within);
+    if (committed !== null) {
+      breaker.wrote(committed.written);
+      deps.committed(committed);
+    }
+    if (committed !== null && allowed === commands) return committed.executed;
+    // Calls that share a transaction are refused each by itself: one that ends something goes in all the same.
+    const answers = [...(committed?.executed ?? [])];
+    return commands.map((command) =>
+      mayCome(command) ? only(answers.splice(0, 1)) : refused({ code: 'storage_full' }),
+    );
   }
 
   function must(command: Execute): void {
@@ -80,15 +94,75 @@ export function openDoor(deps: DoorDeps): Door {
   };
 }
 
-/** Commands that bring new work: the ones refused when the object is nearly full. */
-const GROWS: ReadonlySet<string> = new Set([
-  'RequestTask',
-  'StartMission',
-  'FireTrigger',
-  'PostTransfer',
-  'HoldTransfer',
-  'OpenEnrollment',
-]);
+/**
+ * What a command does to the size of the swarm. `work` brings new work: refused first. `more` grows it besides, or says of work
+ * under way what came of it: refused when hardly any room is left. `end` ends something, makes room, or is what the swarm owes
+ * itself: never refused for its size.
+ */
+type Growth = 'work' | 'more' | 'end';
+
+const ALL_GROWTH: ReadonlySet<Growth> = new Set();
+const NO_NEW_WORK: ReadonlySet<Growth> = new Set(['work']);
+const NO_GROWTH: ReadonlySet<Growth> = new Set(['work', 'more']);
+
+/** Every command stands here: a new one is not let in until somebody has said what it does. */
+const GROWTH: Readonly<Record<SwarmCommand['type'], Growth>> = {
+  RequestTask: 'work',
+  StartMission: 'work',
+  FireTrigger: 'work',
+  PostTransfer: 'work',
+  HoldTransfer: 'work',
+  OpenEnrollment: 'work',
+  EnrollDevice: 'work',
+  IssueKey: 'work',
+  CreateTrigger: 'work',
+  CreateWebhook: 'work',
+  ReplayDelivery: 'work',
+  ForkSwarm: 'work',
+  BeginWhatIf: 'work',
+  TakeFact: 'more',
+  AdmitDevice: 'more',
+  ChangeDevice: 'more',
+  RotateKey: 'more',
+  RotateTrigger: 'more',
+  RotateWebhook: 'more',
+  EnableWebhook: 'more',
+  SetRetention: 'more',
+  SetEffects: 'more',
+  CreateSwarm: 'end',
+  ParkTimer: 'end',
+  ReportAttempt: 'end',
+  CancelTask: 'end',
+  CancelMission: 'end',
+  ReportUndelivered: 'end',
+  ExpireLease: 'end',
+  ExpireTask: 'end',
+  RetryTask: 'end',
+  SettleTransfer: 'end',
+  VoidTransfer: 'end',
+  ExpireTransfer: 'end',
+  CloseCycle: 'end',
+  DeviceLeft: 'end',
+  RevokeDevice: 'end',
+  RevokeKey: 'end',
+  DeleteTrigger: 'end',
+  DeleteWebhook: 'end',
+  RecordDelivery: 'end',
+  RetryDelivery: 'end',
+  RecordSnapshot: 'end',
+  RecordSegment: 'end',
+  ExpireHistory: 'end',
+  RecordDeleted: 'end',
+  SettleFork: 'end',
+  WakeExecutor: 'end',
+  // What a what-if does: bounded by its size, and it begins only where there is room.
+  AdoptRoutes: 'end',
+  RerunTask: 'end',
+  RerunMission: 'end',
+  PlaceRerun: 'end',
+  NoteRerun: 'end',
+  EndWhatIf: 'end',
+};
 
 /** Refusals that pass: the same command may be allowed a little later. */
 const LATER: ReadonlySet<string> = new Set(['swarm_filling', 'swarm_halted', 'breaker_open', 'storage_full']);

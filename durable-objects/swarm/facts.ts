@@ -3,21 +3,24 @@
 
 import { Defect } from '../../core/assert.ts';
 import type { DeviceCommand } from '../../core/devices/commands.ts';
+import { factCost } from '../../core/devices/fact-cost.ts';
 import { factIdText } from '../../core/devices/fact-id.ts';
 import type { FactBatch, FactsAnswer } from '../../core/devices/port.ts';
 import type { DeviceId } from '../../core/ids.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 import type { RefusedFact } from '../../core/wire/device.ts';
+import type { DeviceShares } from './device-shares.ts';
 
 export interface FactsDeps {
   readonly read: Read;
+  readonly shares: DeviceShares;
   execute(commands: readonly Execute[]): readonly Executed[];
 }
 
 type TakesFact = Execute & { readonly command: Extract<DeviceCommand, { type: 'TakeFact' }> };
 
-export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): FactsAnswer {
+export function takeFacts(batch: FactBatch, { read, shares, execute }: FactsDeps): FactsAnswer {
   const { device, epoch, facts } = batch;
   const presence = read.row('presence', device);
   if (read.row('device', device)?.state !== 'enrolled' || presence === null)
@@ -26,6 +29,10 @@ export function takeFacts(batch: FactBatch, { read, execute }: FactsDeps): Facts
   const first = facts[0]?.seq ?? presence.seq + 1;
   const inOrder = facts.every((fact, index) => fact.seq === first + index);
   if (first > presence.seq + 1 || !inOrder) return { kind: 'expected', epoch, seq: presence.seq + 1 };
+  const fresh = facts.filter(({ seq }) => seq > presence.seq);
+  const cost = fresh.reduce((sum, fact) => sum + ('body' in fact ? factCost(fact.body) : 1), 0);
+  // Nothing of it is taken: the device keeps it all, and says it again more slowly.
+  if (!shares.take(device, cost)) return { kind: 'refused', code: 'too_many_facts' };
   const executed = executeAll(
     facts.map((fact) => commandOf(fact, device, epoch)),
     execute,

@@ -38,6 +38,7 @@ import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
+import { createDeviceShares } from './device-shares.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream } from './export.ts';
 import { takeFacts } from './facts.ts';
@@ -73,6 +74,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #recording: Recording;
   readonly #load = createLoadMeter(() => Date.now());
   readonly #tally: TallyStore;
+  readonly #shares = createDeviceShares(() => Date.now());
   readonly #importer: Importer;
   readonly #forking: Forking;
   readonly #clock: AlarmClock;
@@ -320,7 +322,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async reportFacts(batch: FactBatch): Promise<FactsAnswer> {
-    return takeFacts(batch, { read: this.#store.read, execute: (commands) => this.#door.execute(commands) });
+    return takeFacts(batch, {
+      read: this.#store.read,
+      shares: this.#shares,
+      execute: (commands) => this.#door.execute(commands),
+    });
   }
 
   async continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer> {

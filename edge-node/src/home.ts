@@ -15,9 +15,11 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Fault } from '../../core/assert.ts';
+import { homeMarkerFile, markHome, readHomeMarker } from './home-marker.ts';
 
 /** Where things stand in a device's home. */
 export const HOME_FILES = {
+  marker: homeMarkerFile,
   key: 'device.key',
   credential: 'device.json',
   settings: 'settings.json',
@@ -31,10 +33,15 @@ export function deviceHome(env: Readonly<Record<string, string | undefined>>, fl
   return resolve(flag ?? env.STARLING_DEVICE_HOME ?? join(homedir(), '.starling-device'));
 }
 
-/** Makes the folder if it is not there, for its owner alone. */
+/** Makes the folder if it is not there, for its owner alone, and marks it as a home: no device reads in it for a task. */
 export function openHome(home: string): void {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   if ((statSync(home).mode & 0o077) !== 0) chmodSync(home, 0o700);
+  try {
+    if (readHomeMarker(home) === null) markHome(home, 'device');
+  } catch {
+    // A full disk. The runtime in it knows its own home without a marker; the next start tries again.
+  }
 }
 
 /** Writes a file whole or not at all, for its owner alone. */

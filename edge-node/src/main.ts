@@ -20,6 +20,7 @@ import { createSupervisor, type Supervisor } from './supervision/supervisor.ts';
 import { createSwarmClock } from './swarm-clock.ts';
 import { createTelemetry } from './telemetry.ts';
 import { startWatchdog } from './watchdog.ts';
+import { knownHomes } from './withheld.ts';
 
 /** A clean stop takes at most so long: most of it for work to end, the rest for the last facts to be committed. */
 export const stopMsMax = 2_000;
@@ -80,7 +81,8 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
   const desires = createDesires({ store, outbox, settings });
   const isGranted = (name: string) => !settings.withheld.includes(name);
   const describer = createDescriber({ ...node, clock, log, parallel: desires.parallel });
-  const runner = createRunner(deps, settings, clock, log);
+  const homes = knownHomes(process.env, options.home);
+  const runner = createRunner(deps, settings, homes, clock, log);
   // The link is there before an attempt can end.
   const telemetry = settings.telemetry
     ? createTelemetry({ clock, send: (batch) => link.telemetry(batch), memory: process.memoryUsage.rss })
@@ -135,10 +137,16 @@ export async function startEdgeNode(options: EdgeNodeOptions, deps: EdgeNodeDeps
 }
 
 /** The device's own operations run in a process of their own; those that a caller brings run here, where the caller can see them. */
-function createRunner(deps: EdgeNodeDeps, { grants }: DeviceSettings, clock: Clock, log: Log): OperationRunner {
+function createRunner(
+  deps: EdgeNodeDeps,
+  { grants }: DeviceSettings,
+  homes: readonly string[],
+  clock: Clock,
+  log: Log,
+): OperationRunner {
   if (deps.loadOperations)
-    return createLocalRunner({ permissions: createPermissions(grants), now: clock.monotonic }, log);
-  return createHostedRunner({ clock, log, grants, startHost: startOperationHost });
+    return createLocalRunner({ permissions: createPermissions(grants, homes), now: clock.monotonic }, log);
+  return createHostedRunner({ clock, log, grants, homes, startHost: startOperationHost });
 }
 
 async function builtInOperations(): Promise<readonly Operation[]> {

@@ -1,22 +1,34 @@
 // Which folders of this machine an operation may read, and in which it may run the project's own programs. The device's
 // owner grants them; an offer from the swarm can never widen them.
 
-import { lstatSync, realpathSync, type Stats } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
+import { dirname, isAbsolute, resolve, sep } from 'node:path';
 import { OperationFailure } from './operations/operation-failure.ts';
+import { createWithholding, type Withholding } from './withheld.ts';
 
-/** One granted folder: its absolute path, and whether it may be read and whether programs in it may be run. */
+/** One granted folder, or one file: its absolute path, and what may be done there. */
 export interface FolderGrant {
   readonly path: string;
   readonly read: boolean;
+  /** Programs that a project there brings along may be run, in a sandbox. There is none yet, so this alone runs nothing. */
   readonly run: boolean;
+  /** They may be run without one: they can do whatever the user may who runs the device. */
+  readonly runUnconfined?: boolean;
 }
 
-/** The answer to "may I touch this path". Both methods return the real absolute path or throw `path_not_granted`. */
+/** The answer to "may I touch this path". Each throws `path_not_granted`, `path_not_found` or `run_not_confined`. */
 export interface Permissions {
+  /** The real absolute path. */
   readable(path: string): string;
+  /** The real absolute path. */
   runnable(path: string): string;
+  /** Where a path leads and that it lies in a grant: enough to open it, and not to look into what was opened. */
+  located(path: string, right: Right): string;
+  /** Judges what has been opened at a real path, in full, by what it is: between a check and the opening another may have come there. */
+  opened(descriptor: number, real: string, right: Right): void;
 }
+
+type Right = 'read' | 'run';
 
 interface RealGrant extends FolderGrant {
   /** Canonical path of the folder: links resolved, and the true case on file systems that ignore case. */
@@ -31,49 +43,110 @@ interface RealGrant extends FolderGrant {
  * path is taken from the first granted folder. A missing path inside a grant is `path_not_found`; everything outside is
  * `path_not_granted`, whether it exists or not. A grant for a folder that does not exist at start grants nothing.
  *
- * Files that usually hold secrets are refused even inside a grant: `.env` and its kin (not `.env.example`), private keys
- * (`*.pem`, `*.key`, `*.p12`, `*.pfx`, `*.jks`, `*.keystore`, `*.kdbx`, `id_rsa` and its kin, not `*.pub`), credential
- * files (`.git/config`, `.git-credentials`, `.netrc`, `.npmrc`, `.pypirc`, `.pgpass`, `.htpasswd`, `.dev.vars`,
- * `credentials`, `secrets.json` and its kin, `*.tfstate`), and everything below `.ssh`, `.gnupg`, `.aws`, `.azure`,
- * `.kube`, `.docker` and Starling's own `.starling`. A hard link to such a file under another name cannot be recognized.
+ * What withheld.ts names is refused even inside a grant: every home of Starling, files that usually hold secrets, and files
+ * that are views of the running system. A hard link to such a file under another name cannot be recognized.
  *
- * Throws `TypeError` when a granted path is not absolute.
+ * @param homes homes and files of ours that this process knows, by path
+ * @throws TypeError when a granted path is not absolute
  */
-export function createPermissions(grants: readonly FolderGrant[]): Permissions {
+export function createPermissions(grants: readonly FolderGrant[], homes: readonly string[] = []): Permissions {
   const real = grants.map(withRealPath).filter((grant) => grant !== null);
-  const home = real[0]?.real ?? null;
+  const rules: Rules = { grants: real, home: real[0]?.real ?? null, withholding: createWithholding(homes) };
   return {
-    readable: (path) => judged(path, 'read', real, home),
-    runnable: (path) => judged(path, 'run', real, home),
+    readable: (path) => judged(path, 'read', rules),
+    runnable: (path) => judged(path, 'run', rules),
+    located: (path, right) => found(locate(path, right, rules)),
+    opened: (descriptor, path, right) => {
+      if (realPathOfOpen(descriptor, path) !== path || judged(path, right, rules) !== path)
+        throw new OperationFailure('path_not_granted', 'the path changed while it was opened');
+    },
   };
+}
+
+interface Rules {
+  readonly grants: readonly RealGrant[];
+  /** What relative paths begin at. */
+  readonly home: string | null;
+  readonly withholding: Withholding;
 }
 
 function withRealPath(grant: FolderGrant): RealGrant | null {
   if (!isAbsolute(grant.path)) throw new TypeError('a granted folder must be an absolute path');
   const real = realPathOf(grant.path);
-  // A grant is of a folder; a file named here would slip past the check of names below.
-  return real !== null && entryAt(real)?.isDirectory() ? { ...grant, real } : null;
+  const entry = real === null ? null : entryAt(real);
+  return real !== null && (entry?.isDirectory() || entry?.isFile()) ? { ...grant, real } : null;
 }
 
-function judged(path: string, right: 'read' | 'run', grants: readonly RealGrant[], home: string | null): string {
+interface Located {
+  /** Null when nothing is there. */
+  readonly real: string | null;
+  /** The deepest that is there. */
+  readonly nearest: string;
+}
+
+function locate(path: string, right: Right, { grants, home }: Rules): Located {
   if (path.includes('\0')) throw notGranted(right);
   if (!isAbsolute(path) && home === null) throw notGranted(right);
   const wanted = resolve(home ?? sep, path);
   const real = realPathOf(wanted);
-  const grant = grantOver(real ?? nearestReal(wanted), grants);
-  if (grant === null || !grant[right]) throw notGranted(right);
+  const nearest = real ?? nearestReal(wanted);
+  const grant = grantOver(nearest, grants);
+  if (nearest === null || grant === null) throw notGranted(right);
+  if (right === 'run' && grant.run && !grant.runUnconfined) throw notConfined();
+  if (right === 'run' ? !grant.runUnconfined : !grant.read) throw notGranted(right);
+  return { real, nearest };
+}
+
+function judged(path: string, right: Right, rules: Rules): string {
+  const located = locate(path, right, rules);
+  const rule = rules.withholding(located.nearest);
+  if (rule !== null)
+    throw new OperationFailure('path_not_granted', `this device never hands out what is here (rule: ${rule})`);
+  return found(located);
+}
+
+function found({ real }: Located): string {
   if (real === null) throw new OperationFailure('path_not_found', 'nothing is at this path in the granted folder');
-  if (isSecretLike(relative(grant.real, real))) {
-    throw new OperationFailure('path_not_granted', 'files that usually hold secrets are never read');
-  }
   return real;
 }
 
-function notGranted(right: 'read' | 'run'): OperationFailure {
+/** A grant of before, whose name did not say what it allows. */
+function notConfined(): OperationFailure {
+  return new OperationFailure(
+    'run_not_confined',
+    'this device has no sandbox: programs of a project run only where its owner has granted runUnconfined',
+  );
+}
+
+function notGranted(right: Right): OperationFailure {
+  const name = right === 'run' ? 'runUnconfined' : right;
   return new OperationFailure(
     'path_not_granted',
-    `this device has no folder with the ${right} permission over this path`,
+    `this device has no folder with the ${name} permission over this path`,
   );
+}
+
+/**
+ * Where an open file really is. Linux says it of the descriptor itself. Elsewhere the path is looked at once more: it must still
+ * lead to this very file.
+ */
+function realPathOfOpen(descriptor: number, path: string): string | null {
+  try {
+    if (process.platform === 'linux') return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    // Without /proc it is done as elsewhere.
+  }
+  const [open, there] = [fstatSync(descriptor, { bigint: true }), entryIdentityAt(path)];
+  return there === `${open.dev}:${open.ino}` ? path : null;
+}
+
+function entryIdentityAt(path: string): string | null {
+  try {
+    const { dev, ino } = lstatSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null; // It is gone: what was opened stands nowhere that could be judged.
+  }
 }
 
 /** The most specific grant over a canonical path. */
@@ -120,37 +193,4 @@ function nearestReal(path: string): string | null {
     if (parent === current) return null;
     current = parent;
   }
-}
-
-const secretFolders = new Set(['.ssh', '.gnupg', '.aws', '.azure', '.kube', '.docker', '.starling']);
-const secretFiles = new Set([
-  '.netrc',
-  '_netrc',
-  '.npmrc',
-  '.pypirc',
-  '.pgpass',
-  '.my.cnf',
-  '.htpasswd',
-  '.git-credentials',
-  '.dockercfg',
-  '.dockerconfigjson',
-  '.dev.vars',
-  'credentials',
-]);
-const secretPatterns = [
-  /^\.env(?:rc)?(?:\.(?!example$|sample$|template$|dist$).*)?$/,
-  /^\.dev\.vars\./,
-  /\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|tfstate)$/,
-  /^id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:$|[._-](?!.*pub$))/,
-  /^secrets?\.(?:json|ya?ml|toml|env)$/,
-];
-
-/** Whether a path, relative to its grant, names something that usually holds secrets. Case is ignored. */
-function isSecretLike(path: string): boolean {
-  const parts = path.toLowerCase().split(sep);
-  if (parts.some((part) => secretFolders.has(part))) return true;
-  const name = parts.at(-1) ?? '';
-  // The remote's address in a checkout's configuration may hold a token; worktrees and submodules have it deeper.
-  if (name.startsWith('config') && parts.includes('.git')) return true;
-  return secretFiles.has(name) || secretPatterns.some((pattern) => pattern.test(name));
 }

@@ -13,7 +13,10 @@ export const grantsMax = 100;
 export const folderGrant = z.strictObject({
   path: z.string().min(1).max(4_096).refine(isAbsolute, 'expected an absolute path'),
   read: z.boolean(),
-  run: z.boolean(),
+  /** In a sandbox, which there is not yet: settings of before hold it, and it runs nothing. */
+  run: z.boolean().default(false),
+  /** Programs that a project there brings along may be run, and can then do whatever this user may. */
+  runUnconfined: z.boolean().default(false),
 });
 
 export const deviceSettings = z.strictObject({
@@ -61,12 +64,13 @@ export function writeSettings(home: string, settings: DeviceSettings): void {
 export function withFolders(
   settings: DeviceSettings,
   read: readonly string[],
-  run: readonly string[],
+  runUnconfined: readonly string[],
   cwd: string,
 ): DeviceSettings {
   const grants = new Map(settings.grants.map((grant) => [grant.path, grant]));
-  for (const path of read.map((folder) => resolve(cwd, folder)))
-    grants.set(path, { path, read: true, run: grants.get(path)?.run ?? false });
-  for (const path of run.map((folder) => resolve(cwd, folder))) grants.set(path, { path, read: true, run: true });
+  const add = (path: string, more: { readonly runUnconfined?: true }) =>
+    grants.set(path, { run: false, runUnconfined: false, ...grants.get(path), path, read: true, ...more });
+  for (const folder of read) add(resolve(cwd, folder), {});
+  for (const folder of runUnconfined) add(resolve(cwd, folder), { runUnconfined: true });
   return { ...settings, grants: [...grants.values()] };
 }

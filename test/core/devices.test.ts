@@ -233,7 +233,7 @@ describe('what a device offers', () => {
       type: 'device.described',
       description: aDescription({ operations: [{ ...b, priceMicro: 7 }, c] as never }),
     });
-    expect(same.types).toEqual(['device.described']);
+    expect(same.types).toEqual(['fact.set_aside']);
   });
 
   test('[DEVICE-8] an operation that nobody offers any more is unknown again', () => {

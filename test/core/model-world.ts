@@ -11,6 +11,7 @@ import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts'
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { aDescription, anOffer } from './builders.ts';
 import { StoreSwarm } from './store-swarm.ts';
+import { ampleShares } from './stored-device.ts';
 
 const OPERATIONS = ['text.a', 'text.b', 'text.c', 'swarm.echo'] as const;
 
@@ -125,6 +126,7 @@ export class World {
       { device, epoch, facts },
       {
         read: this.swarm.store.read,
+        shares: ampleShares,
         execute: (commands) => {
           const { executed } = this.swarm.store.executeMany(commands);
           for (const [n, each] of executed.entries()) {

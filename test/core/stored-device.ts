@@ -21,6 +21,9 @@ export function aStoredDevice(swarm: StoreSwarm): `dev_${string}` {
   return device;
 }
 
+/** A share that is never used up. */
+export const ampleShares = { take: () => true };
+
 /** The device's next facts, in one batch. */
 export function facts(swarm: StoreSwarm, device: `dev_${string}`, bodies: readonly object[], from?: number) {
   const { epoch, seq } = swarm.row('presence', device);
@@ -28,6 +31,7 @@ export function facts(swarm: StoreSwarm, device: `dev_${string}`, bodies: readon
   const batch = { device, epoch, facts: bodies.map((body, n) => ({ seq: first + n, at: START, body: body as never })) };
   return takeFacts(batch, {
     read: swarm.store.read,
+    shares: ampleShares,
     execute: (commands) => swarm.store.executeMany(commands).executed,
   });
 }

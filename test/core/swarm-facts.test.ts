@@ -3,7 +3,7 @@ import { Defect, Fault } from '../../core/assert.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { START } from './memory-swarm.ts';
 import { StoreSwarm } from './store-swarm.ts';
-import { aStoredDevice, checkConsistent, facts } from './stored-device.ts';
+import { ampleShares, aStoredDevice, checkConsistent, facts } from './stored-device.ts';
 
 describe('facts', () => {
   const reported = (version: number) => ({ type: 'device.reported', version, reported: { n: version } });
@@ -45,7 +45,7 @@ describe('facts', () => {
     const device = aStoredDevice(swarm);
     const before = swarm.digest();
     expect(facts(swarm, device, [reported(1)], 3)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
-    const deps = { read: swarm.store.read, execute: () => [] };
+    const deps = { read: swarm.store.read, shares: ampleShares, execute: () => [] };
     const gap = [2, 4].map((seq) => ({ seq, at: START, body: reported(1) as never }));
     expect(takeFacts({ device, epoch: 1, facts: gap }, deps)).toEqual({ kind: 'expected', epoch: 1, seq: 2 });
     expect(takeFacts({ device, epoch: 2, facts: [] }, deps)).toEqual({ kind: 'refused', code: 'epoch_stale' });
@@ -66,6 +66,7 @@ describe('facts', () => {
       { device, epoch: 1, facts: bodies },
       {
         read: swarm.store.read,
+        shares: ampleShares,
         execute(commands) {
           const fails = commands.some(
             ({ command }) => command.type === 'TakeFact' && command.seq === 3 && command.body.type !== 'poison',
@@ -84,7 +85,7 @@ describe('facts', () => {
     expect(() =>
       takeFacts(
         { device, epoch: 1, facts: [{ seq: 5, at: START, body: reported(5) as never }] },
-        { read: swarm.store.read, execute: fault },
+        { read: swarm.store.read, shares: ampleShares, execute: fault },
       ),
     ).toThrow(Fault);
   });
@@ -104,6 +105,7 @@ describe('facts', () => {
     };
     const answered = takeFacts(batch, {
       read: swarm.store.read,
+      shares: ampleShares,
       execute: (commands) => swarm.store.executeMany(commands).executed,
     });
     expect(answered).toEqual({

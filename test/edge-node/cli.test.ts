@@ -463,14 +463,14 @@ test('operations and ledger show credits, not micro-credits', async () => {
 describe('the device', () => {
   test('enrol makes a token, proves the key, and keeps what it is given with the owner’s permissions', async () => {
     const { exit, out } = await signedIn(
-      'device enrol --name laptop --allow-read . --allow-run /srv --parallel 3 --json',
+      'device enrol --name laptop --allow-read . --allow-run-unconfined /srv --parallel 3 --json',
     );
     expect(exit).toBe(EXIT.ok);
     expect(paths()).toEqual(['POST /v1/devices/enrollments', 'POST /v1/devices/enroll']);
     expect(api.seen[1]?.headers.authorization).toBeUndefined();
     expect(JSON.parse(out).settings.grants).toEqual([
-      { path: folder, read: true, run: false },
-      { path: '/srv', read: true, run: true },
+      { path: folder, read: true, run: false, runUnconfined: false },
+      { path: '/srv', read: true, run: false, runUnconfined: true },
     ]);
     expect(out).not.toContain('dvc_');
     expect(readEnrolment(join(folder, 'device'))).toMatchObject({ name: 'laptop', credential: 'dvc_x.y' });

@@ -8,6 +8,7 @@ import { canonical } from '../../core/json.ts';
 import { enrollDevice } from '../../core/wire/enrollment.ts';
 import { enrolDevice } from '../../edge-node/src/enrolment.ts';
 import { HomeInUse, isHomeInUse, lockHome, openHome } from '../../edge-node/src/home.ts';
+import { homeMarkerFile, readHomeMarker } from '../../edge-node/src/home-marker.ts';
 import { openIdentity, readEnrolment } from '../../edge-node/src/identity.ts';
 import { startEdgeNode } from '../../edge-node/src/main.ts';
 import { deviceSettings, readSettings, withFolders, writeSettings } from '../../edge-node/src/settings.ts';
@@ -126,9 +127,19 @@ describe('enrolment', () => {
         ok: false,
         error: { code: 'answer_invalid' },
       });
-      expect(readdirSync(home)).toEqual(['device.key']);
+      expect(readdirSync(home)).toEqual(['device.key', 'starling-home']);
     },
   );
+});
+
+test('[DEVICE-17] a device’s home is marked as one when it is opened, also one of before', () => {
+  for (let i = 0; i < 2; i++) {
+    openHome(home);
+    expect(readHomeMarker(home)?.kind).toBe('device');
+  }
+  rmSync(join(home, homeMarkerFile));
+  openHome(home);
+  expect(readHomeMarker(home)?.kind).toBe('device');
 });
 
 describe('settings', () => {
@@ -140,8 +151,18 @@ describe('settings', () => {
   test('take folders relative to where the command stands; running includes reading', () => {
     const settings = withFolders(deviceSettings.parse({}), ['docs', '/b'], ['/b'], '/a');
     expect(settings.grants).toEqual([
-      { path: '/a/docs', read: true, run: false },
-      { path: '/b', read: true, run: true },
+      { path: '/a/docs', read: true, run: false, runUnconfined: false },
+      { path: '/b', read: true, run: false, runUnconfined: true },
+    ]);
+  });
+
+  test('of before, with run, can still be read; they run nothing by it', () => {
+    openHome(home);
+    writeFileSync(join(home, 'settings.json'), '{"grants":[{"path":"/b","read":true,"run":true}]}');
+    const { grants } = readSettings(home);
+    expect(grants).toEqual([{ path: '/b', read: true, run: true, runUnconfined: false }]);
+    expect(withFolders(deviceSettings.parse({ grants }), [], ['/b'], '/').grants).toEqual([
+      { path: '/b', read: true, run: true, runUnconfined: true },
     ]);
   });
 

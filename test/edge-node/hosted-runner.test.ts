@@ -25,7 +25,13 @@ describe('a real host', () => {
   afterEach(() => runner?.close());
 
   const start = (grants: { path: string; read: boolean; run: boolean }[] = []) => {
-    runner = createHostedRunner({ clock: systemClock, log: () => {}, grants, startHost: startOperationHost });
+    runner = createHostedRunner({
+      clock: systemClock,
+      log: () => {},
+      grants,
+      homes: [],
+      startHost: startOperationHost,
+    });
     return runner;
   };
   const named = (name: string): Operation => {
@@ -91,7 +97,13 @@ describe('a host', () => {
       hosts.push(host);
       return host;
     };
-    const runner = createHostedRunner({ clock, log: (_level, message) => logged.push(message), grants: [], startHost });
+    const runner = createHostedRunner({
+      clock,
+      log: (_level, message) => logged.push(message),
+      grants: [],
+      homes: [],
+      startHost,
+    });
     return { clock, hosts, logged, runner };
   }
   const done = (id: number): FromHost => ({ type: 'end', id, end: { type: 'succeeded', result: id } });
@@ -107,7 +119,7 @@ describe('a host', () => {
     );
     const second = runner.run(echo, { text: 'b' }, control());
     expect(hosts[0]?.sent).toEqual([
-      { type: 'grants', grants: [] },
+      { type: 'grants', grants: [], homes: [] },
       { type: 'run', id: 1, operation: 'test.echo', input: { text: 'a' } },
       { type: 'run', id: 2, operation: 'test.echo', input: { text: 'b' } },
     ]);

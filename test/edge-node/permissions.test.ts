@@ -1,8 +1,10 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { homeMarkerFile } from '../../edge-node/src/home-marker.ts';
 import { OperationFailure } from '../../edge-node/src/operations/operation.ts';
 import { createPermissions } from '../../edge-node/src/permissions.ts';
+import { withheldFolders } from '../../edge-node/src/withheld-folders.ts';
 import { aFolder } from './operations/a-folder.ts';
 
 function codeOf(act: () => unknown): string {
@@ -61,7 +63,7 @@ describe('what is granted', () => {
   test('reading does not allow running, nor running reading', () => {
     const folder = aFolder({ 'a.txt': '' });
     const read = createPermissions([{ path: folder, read: true, run: false }]);
-    const run = createPermissions([{ path: folder, read: false, run: true }]);
+    const run = createPermissions([{ path: folder, read: false, run: false, runUnconfined: true }]);
     expect([codeOf(() => read.readable('a.txt')), codeOf(() => read.runnable('a.txt'))]).toEqual([
       'allowed',
       'path_not_granted',
@@ -163,13 +165,23 @@ describe('ways out', () => {
     expect(codeOf(() => permissions.readable('/'))).toBe('path_not_granted');
   });
 
-  test('a grant for a folder that is not there, or for a file, grants nothing', () => {
+  test('a grant for a folder that is not there, or for a file that holds secrets, grants nothing', () => {
     const folder = aFolder({ '.env': '' });
     const permissions = reading(join(folder, 'later'), join(folder, '.env'));
     mkdirSync(join(folder, 'later'));
     writeFileSync(join(folder, 'later/a.txt'), '');
     expect(codeOf(() => permissions.readable(join(folder, 'later/a.txt')))).toBe('path_not_granted');
     expect(codeOf(() => permissions.readable(join(folder, '.env')))).toBe('path_not_granted');
+  });
+
+  test('a single file can be granted, and nothing beside it', () => {
+    const folder = aFolder({ 'README.md': '', 'notes.md': '' });
+    const permissions = createPermissions([
+      { path: folder, read: false, run: false },
+      { path: join(folder, 'README.md'), read: true, run: false },
+    ]);
+    const codes = ['README.md', 'notes.md', '.', 'README.md/x'].map((path) => codeOf(() => permissions.readable(path)));
+    expect(codes).toEqual(['allowed', 'path_not_granted', 'path_not_granted', 'path_not_found']);
   });
 
   test('a granted folder must be named by an absolute path', () => {
@@ -219,6 +231,13 @@ describe('files that usually hold secrets', () => {
     '.git/config',
     '.git/config.worktree',
     '.git/modules/sub/config',
+    'bare.git/config',
+    'BARE.GIT/Config',
+    '.git/hooks/pre-commit',
+    'plain/config',
+    'credentials.json',
+    '.cargo/credentials.toml',
+    '.vault-token',
     'sub/.git/config',
     '.git-credentials',
     '.netrc',
@@ -252,7 +271,9 @@ describe('files that usually hold secrets', () => {
   ];
 
   test('are refused inside a grant', () => {
-    const folder = aFolder(Object.fromEntries(secret.map((path) => [path, 'x'])));
+    // A bare repository under any name is known by what lies in it.
+    const bare = ['plain/HEAD', 'plain/objects/x', 'plain/refs/x'];
+    const folder = aFolder(Object.fromEntries([...secret, ...bare].map((path) => [path, 'x'])));
     const codes = secret.map((path) => [path, codeOf(() => reading(folder).readable(path))]);
     expect(codes).toEqual(secret.map((path) => [path, 'path_not_granted']));
   });
@@ -267,5 +288,94 @@ describe('files that usually hold secrets', () => {
     const folder = aFolder(Object.fromEntries(harmless.map((path) => [path, 'x'])));
     const codes = harmless.map((path) => [path, codeOf(() => reading(folder).readable(path))]);
     expect(codes).toEqual(harmless.map((path) => [path, 'allowed']));
+  });
+});
+
+describe('homes of Starling', () => {
+  const aHome = { [`data/${homeMarkerFile}`]: '', 'data/secret': 'x', 'data/state/do/a': 'x', 'notes/a.txt': '' };
+  const refusedBelow = (folder: string, permissions: ReturnType<typeof createPermissions>, name = 'data') =>
+    ['', 'secret', 'state/do/a', 'not/there'].map((path) =>
+      codeOf(() => permissions.readable(join(folder, name, path))),
+    );
+  const never = Array(4).fill('path_not_granted');
+
+  test('[DEVICE-17] are withheld by their marker, under any name, however deep, and when they are granted themselves', () => {
+    const folder = aFolder(aHome);
+    expect(refusedBelow(folder, reading(folder))).toEqual(never);
+    expect(refusedBelow(folder, reading(folder, join(folder, 'data'), join(folder, 'data/state')))).toEqual(never);
+    expect(codeOf(() => reading(folder).readable('notes/a.txt'))).toBe('allowed');
+    renameSync(join(folder, 'data'), join(folder, 'docs'));
+    expect(refusedBelow(folder, reading(folder), 'docs')).toEqual(never);
+  });
+
+  test('[DEVICE-17] are withheld through links from anywhere', () => {
+    const folder = aFolder(aHome);
+    symlinkSync('data', join(folder, 'link'));
+    symlinkSync('../data/secret', join(folder, 'notes/readme.txt'));
+    expect(refusedBelow(folder, reading(folder), 'link')).toEqual(never);
+    expect(codeOf(() => reading(folder).readable('notes/readme.txt'))).toBe('path_not_granted');
+  });
+
+  test('[DEVICE-17] that this process knows are withheld by what they are: without a marker, and moved while it runs', () => {
+    const folder = aFolder({ 'data/secret': 'x', 'data/state/do/a': 'x', 'notes/a.txt': '' });
+    const permissions = createPermissions([{ path: folder, read: true, run: false }], [join(folder, 'data')]);
+    expect(refusedBelow(folder, permissions)).toEqual(never);
+    renameSync(join(folder, 'data'), join(folder, 'notes/old'));
+    expect(refusedBelow(folder, permissions, 'notes/old')).toEqual(never);
+    // Another one at the same place is a home again.
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(join(folder, 'data/secret'), 'y');
+    expect(codeOf(() => permissions.readable('data/secret'))).toBe('path_not_granted');
+    expect(codeOf(() => permissions.readable('notes/a.txt'))).toBe('allowed');
+  });
+
+  test('[DEVICE-17] a file of ours that this process knows is withheld wherever it lies', () => {
+    const folder = aFolder({ 'my-config': '{}', 'a.txt': '' });
+    const permissions = createPermissions([{ path: folder, read: true, run: false }], [join(folder, 'my-config')]);
+    renameSync(join(folder, 'my-config'), join(folder, 'b.txt'));
+    expect(['a.txt', 'b.txt'].map((path) => codeOf(() => permissions.readable(path)))).toEqual([
+      'allowed',
+      'path_not_granted',
+    ]);
+  });
+
+  test('[DEVICE-17] what is withheld can be listed, folder by folder, with the rule', () => {
+    const folder = aFolder({ ...aHome, 'own/device.key': '', '.ssh/id_rsa': '', 'node_modules/.aws/x': '' });
+    const list = withheldFolders(
+      [
+        { path: folder, read: true, run: false },
+        { path: join(folder, 'notes'), read: false, run: false },
+      ],
+      [join(folder, 'own')],
+    );
+    expect(list).toEqual({
+      complete: true,
+      folders: [
+        { path: join(folder, '.ssh'), rule: 'name' },
+        { path: join(folder, 'data'), rule: 'home-marker' },
+        { path: join(folder, 'own'), rule: 'known-home' },
+      ],
+    });
+  });
+});
+
+describe('what has been opened', () => {
+  test('[DEVICE-18] is judged by what it is: another file under a granted path is refused', () => {
+    const folder = aFolder({ 'repo/a.txt': '', 'outside.txt': '' });
+    const permissions = reading(join(folder, 'repo'));
+    const path = join(folder, 'repo/a.txt');
+    const judgedOf = (opened: string): string => {
+      const descriptor = openSync(opened, 'r');
+      try {
+        return codeOf(() => permissions.opened(descriptor, path, 'read'));
+      } finally {
+        closeSync(descriptor);
+      }
+    };
+    expect([judgedOf(path), judgedOf(join(folder, 'outside.txt'))]).toEqual(['allowed', 'path_not_granted']);
+    const descriptor = openSync(path, 'r');
+    rmSync(path);
+    expect(codeOf(() => permissions.opened(descriptor, path, 'read'))).toBe('path_not_granted');
+    closeSync(descriptor);
   });
 });

@@ -183,6 +183,8 @@ describe('the page of the device protocol', () => {
     const internal = [
       'ordersExpiredPerWake',
       'poisonCharsMax',
+      'factsPieceCostMax',
+      'factsPieceBytesMax',
       'reportsPerRound',
       'reportRoundsMax',
       'reportTriesMax',
@@ -201,6 +203,10 @@ describe('the page of the device protocol', () => {
       ...ofSchemas.map((name) => [name, (coreLimits as Record<string, unknown>)[name]] as const),
       ...Object.entries({
         frameBytesMax: coreLimits.frameBytesMax,
+        deviceFactsPerSecondMax: coreLimits.deviceFactsPerSecondMax,
+        deviceFactsBurstMax: coreLimits.deviceFactsBurstMax,
+        deviceBytesPerSecondMax: coreLimits.deviceBytesPerSecondMax,
+        deviceBytesBurstMax: coreLimits.deviceBytesBurstMax,
         jsonDepthMax,
         telemetryBatchBytesMax,
         pingMsDefault,

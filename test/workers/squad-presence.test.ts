@@ -145,6 +145,7 @@ describe('presence', () => {
     const proving = prove(proof(device, 'n1'), held, socket, {
       store: { openConnection: () => told.push('open'), dropConnection: () => told.push('drop') },
       swarm: { admitDevice: () => new Promise((done) => (answer = done as typeof answer)) },
+      shares: new Map(),
       now: () => Date.now(),
       sockets: () => [socket],
       reportLefts: async () => undefined,

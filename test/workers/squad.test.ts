@@ -1,16 +1,31 @@
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { frameBytesMax } from '../../core/limits.ts';
+import { deviceBytesBurstMax, deviceBytesPerSecondMax, deviceFactsBurstMax, frameBytesMax } from '../../core/limits.ts';
+import type { Fact } from '../../core/wire/device.ts';
+import { type Bucket, take } from '../../durable-objects/rate.ts';
+import { piecesOf } from '../../durable-objects/squad/facts.ts';
 import { lanes } from '../../durable-objects/squad/lane.ts';
-import { type Bucket, take } from '../../durable-objects/squad/rate.ts';
+import { type Shares, takeShare } from '../../durable-objects/squad/share.ts';
 import {
+  admissionsBurstMax,
   challengeMs,
   framesBurstMax,
   framesWaitingMax,
   unprovedPerDeviceMax,
 } from '../../durable-objects/squad/squad-limits.ts';
 import { wakes } from './fixtures/squad-worker.ts';
-import { aDevice, aSquad, connect, dial, eventually, type Line, proof, someFacts, upgrade } from './squad-support.ts';
+import {
+  aDevice,
+  aSquad,
+  connect,
+  dial,
+  eventually,
+  id,
+  type Line,
+  proof,
+  someFacts,
+  upgrade,
+} from './squad-support.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -308,7 +323,7 @@ describe('the rate', () => {
 
 describe('lanes', () => {
   it('run one piece at a time per key, in order, past pieces that throw, and hold only so much', async () => {
-    const lane = lanes(3, 100);
+    const lane = lanes(3, 100, 100);
     const ran: string[] = [];
     const piece = (name: string) => async () => {
       ran.push(`${name}+`);
@@ -331,6 +346,54 @@ describe('lanes', () => {
     expect(ran.filter((step) => !step.startsWith('f'))).toEqual(['a+', 'a-', 'b+', 'b-', 'c+', 'c-']);
     await lane.enter('x', 100, piece('g'));
     expect(ran.at(-1)).toBe('g-');
+  });
+
+  it('[DEVICE-21] what one device has waiting takes no room from the others', () => {
+    const lane = lanes(10, 40, 100);
+    const never = () => new Promise<void>(() => undefined);
+    expect([lane.enter('x', 40, never) !== false, lane.enter('x', 1, never)]).toEqual([true, false]);
+    expect(lane.enter('y', 40, never)).not.toBe(false);
+  });
+});
+
+describe('the share of a device', () => {
+  it('[DEVICE-21] is of the device and not of its socket: whatever is used up makes it wait, and nobody else', () => {
+    const shares: Shares = new Map();
+    const [a, b] = [id('dev'), id('dev')];
+    expect(takeShare(shares, a, { frames: 1, bytes: deviceBytesBurstMax }, 0)).toBe(0);
+    const waitMs = takeShare(shares, a, { frames: 1, bytes: deviceBytesPerSecondMax }, 0);
+    expect(waitMs).toBe(1_000);
+    expect(takeShare(shares, a, { frames: 1 }, 0)).toBe(0);
+    expect(takeShare(shares, b, { frames: 1, bytes: deviceBytesPerSecondMax }, 0)).toBe(0);
+    expect(takeShare(shares, a, { bytes: deviceBytesPerSecondMax }, waitMs)).toBe(0);
+    // All of it or nothing: what waits for one kind has taken none of another.
+    expect(takeShare(shares, b, { facts: deviceFactsBurstMax + 1, frames: framesBurstMax - 2 }, 0)).toBeGreaterThan(0);
+    expect(takeShare(shares, b, { frames: framesBurstMax - 2 }, 0)).toBe(0);
+  });
+
+  it('[DEVICE-21] heavy batches go up in pieces, light ones whole', () => {
+    const fact = (seq: number, operations: number, text = ''): Fact =>
+      ({
+        seq,
+        at: 1,
+        body: { type: 'device.described', description: { operations: Array(operations).fill(text) } },
+      }) as never;
+    const sizes = (facts: readonly Fact[]) =>
+      piecesOf(facts, Buffer.byteLength(JSON.stringify(facts))).map((piece) => piece.map(({ seq }) => seq));
+    expect(sizes([fact(1, 10), fact(2, 10), fact(3, 10)])).toEqual([[1, 2, 3]]);
+    expect(sizes([fact(1, 200), fact(2, 1), fact(3, 90), fact(4, 20)])).toEqual([[1], [2, 3], [4]]);
+    expect(sizes([1, 2, 3].map((seq) => fact(seq, 1, 'x'.repeat(150_000))))).toEqual([[1], [2], [3]]);
+  });
+
+  it('[DEVICE-21] a device that comes and goes without end is told to stay away, and another comes in', async () => {
+    const place = aSquad();
+    const device = aDevice(place);
+    clockPlus(0);
+    for (let n = 0; n < admissionsBurstMax; n++) (await connect(place, device, { epoch: 1 })).line.hangUp();
+    const { line, nonce } = await dial(place, device.id);
+    line.send(proof(device, nonce, { epoch: 1 }));
+    expect(await problemThenClose(line)).toMatchObject({ problem: 'connects_too_often', code: 4429 });
+    await connect(place, aDevice(place));
   });
 });
 

@@ -21,11 +21,12 @@ const deadline: Option = { value: 'time', help: 'done by then: 10m, 2h, or RFC 3
 const deviceOptions = {
   home,
   'allow-read': { value: 'folder', many: true, help: 'operations may read in this folder' },
-  'allow-run': {
+  'allow-run-unconfined': {
     value: 'folder',
     many: true,
-    help: "operations may read in this folder and run the project's own tools",
+    help: "and run the project's own programs there, which can do whatever you may",
   },
+  'allow-run': { value: 'folder', many: true, help: 'refused: there is no sandbox yet; say --allow-run-unconfined' },
   parallel: { value: 'number', help: 'attempts at once' },
   privacy: { value: 'class', help: 'public, internal, confidential or device-only' },
   capability: { value: 'name', many: true, help: 'something that tasks may require' },

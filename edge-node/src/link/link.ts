@@ -144,12 +144,14 @@ function ended(line: Line, end: SocketEnd): void {
     deps.final(why);
     return;
   }
-  // Two runtimes with one key would push each other out for ever, twice a second.
-  const waitMs = end.code === CLOSE_CODES.replaced ? backoff.longest() : backoff.next();
+  // Two runtimes with one key would push each other out for ever, twice a second. Told to be slower, it is slower.
+  const waitMs = end.code !== null && STAY_AWAY.has(end.code) ? backoff.longest() : backoff.next();
   deps.log('warn', 'not connected', { why, againInMs: Math.round(waitMs) });
   tell(line, 'waiting');
   line.cancelWait = deps.clock.after(waitMs, () => connect(line));
 }
+
+const STAY_AWAY: ReadonlySet<number> = new Set([CLOSE_CODES.replaced, CLOSE_CODES.too_many_frames]);
 
 const CLOSE_WORDS: ReadonlyMap<number, string> = new Map([
   [CLOSE_CODES.bad_frame, 'the squad could not read what this device sent'],

@@ -1,5 +1,6 @@
 // code.check: runs the compiler and linters that a project brings along and reports what they find, in one form. They are
-// the project's own programs, with plug-ins and configuration that are code, so the folder needs the run permission.
+// the project's own programs, with plug-ins and configuration that are code, and there is no sandbox for them: the folder
+// needs a grant that says so, runUnconfined.
 
 import { z } from 'zod';
 import { cutText, cutTextStart } from '../../../core/cut-text.ts';
@@ -41,7 +42,7 @@ export const codeCheck = defineOperation({
   summary: "Runs a project's own compiler and linters and lists what they find; changes nothing.",
   input: z
     .strictObject({
-      path: z.string().min(1).max(pathLengthMax).describe('a folder with the run permission'),
+      path: z.string().min(1).max(pathLengthMax).describe('a folder with the permission runUnconfined'),
       tool: z.enum(checkerNames).optional().describe('one of them; every one the folder uses unless said'),
       script: z
         .string()

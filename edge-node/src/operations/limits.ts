@@ -44,8 +44,11 @@ export const sentenceLengthMax = 1_200;
 /** Bytes a call of `fs.read` may ask for. It answers with fewer when their JSON would not fit into a result. */
 export const readBytesMax = 256 * 1024;
 
-/** What a checker may print before it is stopped, per stream. */
+/** What is kept of what a checker prints, per stream. */
 export const checkOutputBytesMax = 8 * 1024 * 1024;
+
+/** A checker that goes on printing beyond this is no checker. */
+export const checkFloodBytesMax = 64 * 1024 * 1024;
 
 /** How long all checkers of one call may run together, in milliseconds. */
 export const checkMsMax = 300_000;

@@ -18,7 +18,7 @@ export const stopMsMax = 5_000;
 const heapMegabytesMax = 512;
 
 export type ToHost =
-  | { readonly type: 'grants'; readonly grants: readonly FolderGrant[] }
+  | { readonly type: 'grants'; readonly grants: readonly FolderGrant[]; readonly homes: readonly string[] }
   | { readonly type: 'run'; readonly id: number; readonly operation: string; readonly input: unknown }
   | { readonly type: 'stop'; readonly id: number };
 export type FromHost =
@@ -42,6 +42,8 @@ export interface HostedRunnerDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly grants: readonly FolderGrant[];
+  /** Homes of ours that this process knows. The host is told: it has no variables of ours to know them by. */
+  readonly homes: readonly string[];
   startHost(): Host;
 }
 
@@ -74,7 +76,7 @@ export function createHostedRunner(deps: HostedRunnerDeps): OperationRunner {
 
 function gather(deps: HostedRunnerDeps): Crew {
   const crew: Crew = { host: deps.startHost(), runs: new Map(), cancelIdle: () => {}, isOver: false };
-  crew.host.send({ type: 'grants', grants: deps.grants });
+  crew.host.send({ type: 'grants', grants: deps.grants, homes: deps.homes });
   crew.host.onMessage((message) => {
     if (message.type === 'log') deps.log(message.level, message.message, message.fields);
     else if (message.type === 'progress') crew.runs.get(message.id)?.control.progress(message.fraction, message.note);

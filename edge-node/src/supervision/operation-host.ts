@@ -37,5 +37,5 @@ process.on('disconnect', () => process.exit());
 process.on('message', (message: ToHost) => {
   if (message.type === 'run') void run(message);
   else if (message.type === 'stop') stop(message.id);
-  else permissions = createPermissions(message.grants);
+  else permissions = createPermissions(message.grants, message.homes);
 });

@@ -18,12 +18,13 @@ export function aFolder(files: Readonly<Record<string, string | Uint8Array>> = {
   return folder;
 }
 
-/** A context that grants these folders, reading and running unless said otherwise. */
+/** A context that grants these folders, reading and running unconfined unless said otherwise. */
 export function aContext(
   folders: string | readonly FolderGrant[],
   changes: Partial<OperationContext> = {},
 ): OperationContext {
-  const grants = typeof folders === 'string' ? [{ path: folders, read: true, run: true }] : folders;
+  const grants =
+    typeof folders === 'string' ? [{ path: folders, read: true, run: false, runUnconfined: true }] : folders;
   return {
     signal: new AbortController().signal,
     permissions: createPermissions(grants),

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, symlinkSync, watch } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { readLines, readTypescript } from '../../../edge-node/src/operations/check/diagnostic.ts';
 import { scriptSteps } from '../../../edge-node/src/operations/check/script-steps.ts';
@@ -43,8 +43,8 @@ describe('code.check', () => {
     // The compiler of this repository, where the project's own would be.
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     const grants = [
-      { path: folder, read: true, run: true },
-      { path: resolve('node_modules'), read: true, run: true },
+      { path: folder, read: true, run: false, runUnconfined: true },
+      { path: resolve('node_modules'), read: true, run: false, runUnconfined: true },
     ];
     const check = await codeCheck.run({ path: '.' }, aContext(grants));
     expect(codeCheck.output.safeParse(check).success).toBe(true);
@@ -71,8 +71,8 @@ describe('code.check', () => {
     const folder = aFolder({ 'biome.json': '{}', 'a.js': 'export function f() {\n  debugger;\n}\n' });
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     const grants = [
-      { path: folder, read: true, run: true },
-      { path: resolve('node_modules'), read: true, run: true },
+      { path: folder, read: true, run: false, runUnconfined: true },
+      { path: resolve('node_modules'), read: true, run: false, runUnconfined: true },
     ];
     const check = await codeCheck.run({ path: '.', tool: 'biome' }, aContext(grants));
     expect(check.diagnostics).toMatchObject([
@@ -99,27 +99,57 @@ describe('code.check', () => {
     expect(check).toMatchObject({ clean: false, tools: [{ exitCode: 3, output: 'no such file x.ts' }] });
   });
 
-  test('the program sees the folder, PATH and HOME and nothing else of this process', async () => {
+  test('[DEVICE-20] the program sees the folder and nothing of this process: an empty home of its own, and the system’s PATH', async () => {
     process.env.STARLING_TEST_TOKEN = 'very secret';
     try {
       const program =
-        'console.error(JSON.stringify([process.cwd(), Object.keys(process.env).sort()])); process.exit(1)';
+        'const { env } = process; console.error(JSON.stringify([process.cwd(), Object.keys(env).sort(), env.HOME, env.PATH, require("node:fs").readdirSync(env.HOME)])); process.exit(1)';
       const folder = aProject(program);
       const check = await codeCheck.run({ path: '.' }, aContext(folder));
-      const [cwd, names] = JSON.parse(check.tools[0]?.output ?? '');
+      const [cwd, names, home, path, entries] = JSON.parse(check.tools[0]?.output ?? '');
       expect(cwd).toBe('.');
-      expect(names.filter((name: string) => !name.startsWith('__CF'))).toEqual(['HOME', 'NO_COLOR', 'PATH']);
+      expect(names.filter((name: string) => !name.startsWith('__CF'))).toEqual(['HOME', 'NO_COLOR', 'PATH', 'TMPDIR']);
+      expect(path).toBe(`${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`);
+      expect([home === process.env.HOME, entries, existsSync(home)]).toEqual([false, [], false]);
     } finally {
       delete process.env.STARLING_TEST_TOKEN;
     }
   });
 
-  test('nothing is run without the run permission', async () => {
-    const folder = aProject("require('node:fs').writeFileSync('ran', '')");
-    const context = aContext([{ path: folder, read: true, run: false }]);
-    await expect(codeCheck.run({ path: '.' }, context)).rejects.toMatchObject({ code: 'path_not_granted' });
+  test('[DEVICE-20] nothing of a project is run without a grant whose name says the risk', async () => {
+    // Everything in a repository that may name a program: its compiler, its scripts, its configuration, its hooks.
+    const ran = "require('node:fs').writeFileSync('ran', '')";
+    const folder = aProject(ran, {
+      'package.json': JSON.stringify({
+        scripts: { check: 'tsc', lint: 'node -e 1' },
+        devDependencies: { eslint: '1' },
+      }),
+      'eslint.config.js': ran,
+      'node_modules/.bin/tsc': `#!/usr/bin/env node\n${ran}`,
+      'node_modules/eslint/package.json': JSON.stringify({ bin: { eslint: 'bin.js' } }),
+      'node_modules/eslint/bin.js': ran,
+    });
+    const readOnly = aContext([{ path: folder, read: true, run: false }]);
+    const asBefore = aContext([{ path: folder, read: true, run: true }]);
+    for (const input of [{}, { tool: 'eslint' }, { tool: 'typescript' }, { script: 'check' }, { script: 'lint' }]) {
+      const asked = codeCheck.input.parse({ path: '.', ...input });
+      await expect(codeCheck.run(asked, readOnly)).rejects.toMatchObject({ code: 'path_not_granted' });
+      await expect(codeCheck.run(asked, asBefore)).rejects.toMatchObject({
+        code: 'run_not_confined',
+        retryable: false,
+      });
+    }
     await expect(codeCheck.run({ path: '..' }, aContext(folder))).rejects.toMatchObject({ code: 'path_not_granted' });
     expect(existsSync(join(folder, 'ran'))).toBe(false);
+  });
+
+  test('a tool that prints without end is stopped, and nothing of what it printed is kept beyond the limit', async () => {
+    const folder = aProject(`
+      const block = 'x'.repeat(1024 * 1024) + '\\n';
+      const print = () => process.stdout.write(block, print);
+      print();`);
+    const check = codeCheck.run({ path: '.' }, aContext(folder));
+    await expect(check).rejects.toMatchObject({ code: 'check_flooded', retryable: false });
   });
 
   test('a tool that a link brings in from outside the grant is not run', async () => {

@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fsRead } from '../../../edge-node/src/operations/fs-read.ts';
 import { outputBytesMax, readBytesMax } from '../../../edge-node/src/operations/limits.ts';
+import { textKeywords } from '../../../edge-node/src/operations/text-keywords.ts';
 import { aContext, aFolder } from './a-folder.ts';
 
 describe('fs.read', () => {
@@ -145,6 +148,63 @@ describe('fs.read', () => {
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     await expect(fsRead.run({ path: 'pipe' }, aContext(folder))).rejects.toMatchObject({ code: 'not_a_file' });
   });
+
+  test('[DEVICE-18] a socket, a device and the views of the system are no files, for whoever reads', async () => {
+    const folder = aFolder();
+    const server = createServer().listen(join(folder, 'socket'));
+    await once(server, 'listening');
+    await expect(fsRead.run({ path: 'socket' }, aContext(folder))).rejects.toMatchObject({ code: 'not_a_file' });
+    server.close();
+    if (process.platform !== 'linux') return;
+    const whole = aContext('/');
+    for (const path of ['/dev/zero', '/dev/stdin', '/dev/random'])
+      await expect(fsRead.run({ path }, whole), path).rejects.toMatchObject({
+        code: expect.stringMatching(/^(not_a_file|path_not_granted)$/),
+      });
+    for (const path of ['/proc/self/environ', '/proc/self/fd/0', '/proc/kmsg', '/proc/self/maps']) {
+      await expect(fsRead.run({ path }, whole), path).rejects.toMatchObject({
+        code: expect.stringMatching(/^(not_a_file|path_not_granted)$/),
+      });
+      await expect(textKeywords.run({ path }, whole), path).rejects.toMatchObject({
+        code: expect.stringMatching(/^(not_a_file|path_not_granted)$/),
+      });
+    }
+  });
+
+  test('[DEVICE-18] a folder that is swapped for a link again and again never shows what the link leads to', async () => {
+    const folder = aFolder({ 'repo/d/a.txt': 'granted', 'outside/a.txt': 'SECRET', 'repo/b.txt': 'granted' });
+    const swapper = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
+      const until = Date.now() + 20_000;
+      console.log('on');
+      while (Date.now() < until) {
+        renameSync('d', 'away'); symlinkSync('../outside', 'd');
+        unlinkSync('d'); renameSync('away', 'd');
+        renameSync('b.txt', 'away.txt'); symlinkSync('../outside/a.txt', 'b.txt');
+        unlinkSync('b.txt'); renameSync('away.txt', 'b.txt');
+      }`,
+      ],
+      { cwd: join(folder, 'repo'), stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    await once(swapper.stdout, 'data');
+    const seen = new Set<string>();
+    const context = aContext(join(folder, 'repo'));
+    for (let i = 0; i < 3_000; i++)
+      for (const path of ['d/a.txt', 'b.txt'])
+        seen.add(
+          await fsRead.run({ path }, context).then(
+            ({ content }) => content,
+            ({ code }) => String(code),
+          ),
+        );
+    swapper.kill('SIGKILL');
+    await once(swapper, 'exit');
+    expect([...seen].filter((one) => !/^[a-z_]+$/.test(one))).toEqual([]);
+    expect(seen).toContain('granted');
+  }, 30_000);
 
   test('an aborted call reads nothing', async () => {
     const folder = aFolder({ 'a.txt': 'abc' });

@@ -20,6 +20,10 @@ export const NOT_REACHED = {
   eventTypeCharsMax: API,
   sameBodyMs: PACE,
   frameBytesMax: SQUAD,
+  deviceFactsPerSecondMax: SQUAD,
+  deviceFactsBurstMax: SQUAD,
+  deviceBytesPerSecondMax: SQUAD,
+  deviceBytesBurstMax: SQUAD,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
   retryMsMin: PACE,
   retryMsMax: PACE,
@@ -89,6 +93,7 @@ export const NOT_REACHED = {
   storageBytesMax: STORAGE,
   storageBytesWarn: STORAGE,
   storageBytesRefuse: STORAGE,
+  storageBytesFull: STORAGE,
 } as const satisfies Partial<Record<LimitName, string>>;
 
 /** A limit that a command, or what a device says, can come to. */

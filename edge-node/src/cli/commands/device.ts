@@ -12,6 +12,8 @@ import { createLog } from '../../log.ts';
 import { type EdgeNode, startEdgeNode } from '../../main.ts';
 import { type DeviceSettings, deviceSettings, readSettings, withFolders, writeSettings } from '../../settings.ts';
 import { type DeviceStatus, readDeviceStatus } from '../../status.ts';
+import { knownHomes, type WithheldBy } from '../../withheld.ts';
+import { type WithheldFolders, withheldFolders } from '../../withheld-folders.ts';
 import { type CommandContext, fail, misused, print, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { startLean, thisProcess } from '../lean-start.ts';
@@ -84,7 +86,10 @@ export async function run(context: CommandContext): Promise<ExitCode> {
       pid: process.pid,
       parallel: settings.parallel,
       folders: settings.grants.length,
+      unconfined: settings.grants.filter(({ runUnconfined }) => runUnconfined).length,
     });
+    if (settings.grants.some((grant) => grant.run && !grant.runUnconfined))
+      log('warn', 'grants with run alone run nothing: there is no sandbox; runUnconfined says what it allows');
     return untilOver(context, node);
   });
 }
@@ -107,7 +112,10 @@ export async function status(context: CommandContext): Promise<ExitCode> {
     const found = readDeviceStatus(home, terminal.now());
     if (found === null)
       return fail(context, 'device', { code: 'no_device', message: `no device has run in ${home} yet` });
-    print(context, { home, ...found }, describe(home, found, terminal.now()));
+    const { grants } = readSettings(home);
+    const withheld = withheldFolders(grants, knownHomes(terminal.env, home));
+    const text = `${describe(home, found, terminal.now())}${describeGrants(grants, withheld)}`;
+    print(context, { home, ...found, grants, withheld: withheld.folders, withheldComplete: withheld.complete }, text);
     return found.health === 'red' ? EXIT.failed : EXIT.ok;
   });
 }
@@ -134,6 +142,26 @@ function describe(
   return `${lines.map(printable).join('\n')}\n`;
 }
 
+/** What a person sees of a rule; each is told in full in the guide to connecting a device. */
+const RULES: Readonly<Record<WithheldBy, string>> = {
+  'home-marker': 'a home of Starling, by its marker',
+  'known-home': 'a home of Starling, by what this device knows',
+  name: 'its name says that it holds secrets',
+  system: 'a view of the running system',
+};
+
+function describeGrants(grants: DeviceSettings['grants'], { folders, complete }: WithheldFolders): string {
+  const lines = [
+    ...grants.map(({ path, read, runUnconfined }) => {
+      const rights = [...(read ? ['read'] : []), ...(runUnconfined ? ['run unconfined'] : [])];
+      return `granted   ${path} (${rights.join(', ') || 'nothing'})`;
+    }),
+    ...folders.map(({ path, rule }) => `withheld  ${path} (${RULES[rule]})`),
+    ...(complete ? [] : ['withheld  by the same rules where there are more folders than were looked at']),
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
 /** Why the history that the swarm shows is not the one that is held. */
 const WHY: Readonly<Record<string, string>> = {
   ...NOT_GOING_ON,
@@ -142,12 +170,15 @@ const WHY: Readonly<Record<string, string>> = {
 
 /** What is stored, changed by the flags of this command; a sentence when a flag cannot be read. */
 function settingsOf({ flags, terminal }: CommandContext, stored: DeviceSettings): DeviceSettings | string {
+  // Its name did not say what it allows. Whoever wants that says so once more, under a name that does.
+  if (flags.has('allow-run'))
+    return '--allow-run needs a sandbox, and there is none yet: --allow-run-unconfined lets the programs of a project do whatever you may';
   const privacy = flags.one('privacy');
   if (privacy !== undefined && !PRIVACY_CLASSES.some((known) => known === privacy))
     return `--privacy is one of ${PRIVACY_CLASSES.join(', ')}`;
   const parallel = flags.one('parallel');
   const merged = deviceSettings.safeParse({
-    ...withFolders(stored, flags.many('allow-read'), flags.many('allow-run'), terminal.cwd),
+    ...withFolders(stored, flags.many('allow-read'), flags.many('allow-run-unconfined'), terminal.cwd),
     ...(privacy === undefined ? {} : { privacy }),
     ...(parallel === undefined ? {} : { parallel: Number(parallel) }),
     ...(flags.many('capability').length === 0 ? {} : { capabilities: [...flags.many('capability')] }),

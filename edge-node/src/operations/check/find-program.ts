@@ -1,11 +1,11 @@
 // Finds the programs that a project brings along in its node_modules. Programs of the machine are never looked for, and
-// every file on the way must lie in a folder with the run permission, links resolved.
+// every file on the way must lie in a folder where programs may be run, links resolved.
 
-import { open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Permissions } from '../../permissions.ts';
 import { OperationFailure } from '../operation.ts';
+import { openGranted, readRange } from '../source/source-files.ts';
 import type { Program } from './run-program.ts';
 
 const manifestSchema = z.object({
@@ -26,12 +26,15 @@ const manifestBytesMax = 1024 * 1024;
 /** The package.json of a folder, or null when there is none that can be used. */
 export async function manifestOf(folder: string, permissions: Permissions): Promise<Manifest | null> {
   const path = allowed(join(folder, 'package.json'), permissions);
-  if (path === null || (await stat(path)).size > manifestBytesMax) return null;
+  if (path === null) return null;
   try {
-    const result = manifestSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    await using file = await openGranted(path, { permissions }, 'run');
+    const bytes = await readRange(file, 0, manifestBytesMax + 1);
+    if (bytes.length > manifestBytesMax) return null;
+    const result = manifestSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
     return result.success ? result.data : null;
   } catch {
-    return null; // Not JSON: the folder has no usable package.json.
+    return null; // No file, or not JSON: the folder has no usable package.json.
   }
 }
 
@@ -48,7 +51,7 @@ export async function packageProgram(
     if (manifest === null) continue;
     const bin = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin?.[binName];
     const file = bin === undefined ? null : allowed(join(installed, bin), permissions);
-    if (file !== null) return { version: manifest.version ?? '', program: await programAt(file) };
+    if (file !== null) return { version: manifest.version ?? '', program: await programAt(file, permissions) };
   }
   return null;
 }
@@ -58,12 +61,12 @@ export async function binProgram(folder: string, name: string, permissions: Perm
   if (!/^[\w.@-]+$/.test(name)) return null; // A name, not a path.
   for (const above of foldersUp(folder, permissions)) {
     const file = allowed(join(above, 'node_modules', '.bin', name), permissions);
-    if (file !== null) return programAt(file);
+    if (file !== null) return programAt(file, permissions);
   }
   return null;
 }
 
-/** The folder and those above it, as far as the run permission reaches. */
+/** The folder and those above it, as far as the permission to run reaches. */
 function* foldersUp(folder: string, permissions: Permissions): Generator<string> {
   let current = folder;
   while (allowed(current, permissions) === current) {
@@ -84,10 +87,9 @@ function allowed(path: string, permissions: Permissions): string | null {
 }
 
 /** Scripts for Node run under this process's Node; anything else is run as it is. */
-async function programAt(file: string): Promise<Program> {
-  await using handle = await open(file);
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(128), 0, 128, 0);
-  const start = buffer.toString('latin1', 0, bytesRead);
+async function programAt(file: string, permissions: Permissions): Promise<Program> {
+  await using handle = await openGranted(file, { permissions }, 'run');
+  const start = Buffer.from(await readRange(handle, 0, 128)).toString('latin1');
   const forNode = /^#!.*\bnode\b/.test(start) || /\.[cm]?js$/.test(file);
   return forNode ? { file: process.execPath, arguments: [file] } : { file, arguments: [] };
 }

@@ -1,9 +1,12 @@
 // Runs one program to its end, within limits of time and output, in a process group that is killed as a whole. No shell
-// is involved at any point, and the program sees nothing of this process's environment but where programs and home are.
+// is involved at any point, and nothing of this process's environment is passed on. It is no sandbox: the program can read,
+// write, call and leave behind what the user may, which is why the grant for it says so.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { delimiter, dirname } from 'node:path';
-import { checkOutputBytesMax } from '../limits.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { checkFloodBytesMax, checkOutputBytesMax } from '../limits.ts';
 import { OperationFailure } from '../operation.ts';
 
 /** A program and its arguments, as they are given to the system. */
@@ -33,23 +36,34 @@ export interface RunLimits {
 const graceMs = 2_000;
 
 /**
- * Runs a program in a folder. Rejects with `signal.reason` when aborted, with `check_timed_out` when the time is over and
- * with `program_not_started` when the system refuses; in each case nothing of its process group is left.
+ * Runs a program in a folder. Rejects with `signal.reason` when aborted, with `check_timed_out` when the time is over, with
+ * `check_flooded` when it prints without end and with `program_not_started` when the system refuses; in each case nothing of
+ * its process group is left.
  */
-export function runProgram(program: Program, limits: RunLimits): Promise<ProgramResult> {
+export async function runProgram(program: Program, limits: RunLimits): Promise<ProgramResult> {
   limits.signal.throwIfAborted();
+  const home = mkdtempSync(join(tmpdir(), 'starling-check-'));
+  try {
+    return await run(program, limits, home);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+function run(program: Program, limits: RunLimits, home: string): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program.file, program.arguments, {
       cwd: limits.folder,
-      env: reducedEnvironment(),
+      env: ownEnvironment(home),
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: false,
       // A group of its own on POSIX, so that what the program started ends with it.
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
-    const stdout = collected(child.stdout);
-    const stderr = collected(child.stderr);
+    const flooded = () => stop(new OperationFailure('check_flooded', 'the check printed without end and was stopped'));
+    const stdout = collected(child.stdout, flooded);
+    const stderr = collected(child.stderr, flooded);
     let stopped: unknown = null;
     let force: NodeJS.Timeout | undefined;
     const stop = (reason: unknown) => {
@@ -87,13 +101,17 @@ function timedOut(timeMs: number): OperationFailure {
   return new OperationFailure('check_timed_out', `the check did not end within ${timeMs} ms`, { retryable: true });
 }
 
-/** Keys and tokens in this process's environment are not for the project's programs. */
-function reducedEnvironment(): NodeJS.ProcessEnv {
-  const { PATH, HOME, SystemRoot, USERPROFILE } = process.env;
+/** Where the system keeps its own programs, on POSIX: what the person at the keyboard has added is not passed on. */
+const systemPath = ['/usr/local/bin', '/usr/bin', '/bin'];
+
+/** Nothing of this process's environment, and an empty home: keys, tokens and the owner's settings are not for a project's programs. */
+function ownEnvironment(home: string): NodeJS.ProcessEnv {
+  const { SystemRoot } = process.env;
+  const system = process.platform === 'win32' ? [join(SystemRoot ?? 'C:\\Windows', 'System32')] : systemPath;
   // The runtime of this process comes first: `#!/usr/bin/env node` should not find an older one, or none.
-  const path = [dirname(process.execPath), PATH].filter((part) => part !== undefined).join(delimiter);
-  const windows = process.platform === 'win32' ? { SystemRoot, USERPROFILE } : {};
-  return { PATH: path, HOME, NO_COLOR: '1', ...windows };
+  const path = [dirname(process.execPath), ...system].join(delimiter);
+  const windows = process.platform === 'win32' ? { SystemRoot, USERPROFILE: home, TEMP: home } : { TMPDIR: home };
+  return { PATH: path, HOME: home, NO_COLOR: '1', ...windows };
 }
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
@@ -107,16 +125,17 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Keeps the start of a stream up to the limit and reads the rest away, so that the program does not wait. */
-function collected(stream: NodeJS.ReadableStream) {
+/** Keeps the start of a stream up to the limit and reads the rest away, so that the program does not wait; not for ever. */
+function collected(stream: NodeJS.ReadableStream, flooded: () => void) {
   const chunks: Buffer[] = [];
+  let kept = 0;
   let bytes = 0;
-  let cut = false;
   stream.on('data', (chunk: Buffer) => {
-    const room = checkOutputBytesMax - bytes;
-    if (chunk.length > room) cut = true;
-    if (room > 0) chunks.push(chunk.subarray(0, room));
-    bytes += Math.min(chunk.length, Math.max(room, 0));
+    bytes += chunk.length;
+    if (bytes > checkFloodBytesMax) return flooded();
+    const part = chunk.subarray(0, Math.max(0, checkOutputBytesMax - kept));
+    if (part.length > 0) chunks.push(part);
+    kept += part.length;
   });
-  return { text: () => Buffer.concat(chunks).toString('utf8'), cut: () => cut };
+  return { text: () => Buffer.concat(chunks).toString('utf8'), cut: () => bytes > kept };
 }

@@ -1,10 +1,11 @@
 // Finds the source files below a granted folder and reads them one at a time. It follows no links and says what it left
 // out; it knows nothing of syntax.
 
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, fstatSync, lstatSync } from 'node:fs';
 import { type FileHandle, open, opendir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import type { Permissions } from '../../permissions.ts';
 import {
   entriesMax,
   filesMax,
@@ -122,8 +123,10 @@ interface Entry {
 async function entriesOf(path: string, most: number, skipped: Skipped, context: OperationContext): Promise<Entry[]> {
   const entries: Entry[] = [];
   try {
-    // Asked again for each folder: a more specific grant may withhold it.
-    for await (const entry of await opendir(context.permissions.readable(path))) {
+    // Asked again for each folder: a more specific grant may withhold it. And once more when it has been listed: it may have
+    // been swapped for a link to a folder whose names are nobody's business.
+    const real = context.permissions.readable(path);
+    for await (const entry of await opendir(real)) {
       if (entries.length >= most) {
         skipped.beyondFileCap += 1;
         continue;
@@ -132,6 +135,8 @@ async function entriesOf(path: string, most: number, skipped: Skipped, context: 
       else if (entry.isDirectory()) entries.push({ name: entry.name, kind: 'folder' });
       else if (entry.isFile()) entries.push({ name: entry.name, kind: 'file' });
     }
+    if (context.permissions.readable(real) !== real)
+      throw new OperationFailure('path_not_granted', 'the folder changed');
   } catch {
     skipped.refused += 1; // Withheld by a grant or by the system: either way it is not ours to read.
     return [];
@@ -203,23 +208,31 @@ export async function readRange(file: FileHandle, offset: number, length: number
 }
 
 /**
- * An open handle on a granted regular file; the caller closes it. Throws `path_not_granted`, `path_not_found`,
- * `not_a_file`, or `file_unreadable` (retryable).
+ * An open handle on a granted regular file; the caller closes it. It is opened first and judged then, by what the descriptor
+ * is: a file that comes to this path after the check is not the one that was granted. Throws `path_not_granted`,
+ * `path_not_found`, `not_a_file`, or `file_unreadable` (retryable).
  */
-export async function openGranted(path: string, context: OperationContext): Promise<FileHandle> {
-  const real = context.permissions.readable(path);
+export async function openGranted(
+  path: string,
+  { permissions }: { readonly permissions: Permissions },
+  right: 'read' | 'run' = 'read',
+): Promise<FileHandle> {
+  const real = permissions.located(path, right);
+  // Not even opened: some devices do something when they are, and a pipe would wake whoever writes to it.
+  if (!lstatSync(real, { throwIfNoEntry: false })?.isFile()) throw notAFile();
   const file = await openFile(real);
   try {
-    if (!(await file.stat()).isFile()) throw new OperationFailure('not_a_file', 'the path is not a regular file');
-    // The folders above may have been swapped for links between the check and the opening: the answer must still hold.
-    if (context.permissions.readable(real) !== real) {
-      throw new OperationFailure('path_not_granted', 'the path changed while it was opened');
-    }
+    if (!fstatSync(file.fd).isFile()) throw notAFile();
+    permissions.opened(file.fd, real, right);
     return file;
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+function notAFile(): OperationFailure {
+  return new OperationFailure('not_a_file', 'the path is not a regular file');
 }
 
 async function openFile(path: string): Promise<FileHandle> {
