@@ -5,6 +5,7 @@ import { checkpoints } from './0002-checkpoints.ts';
 import { archive } from './0003-archive.ts';
 import { forks } from './0004-forks.ts';
 import { queue } from './0005-queue.ts';
+import { tries } from './0006-tries.ts';
 
 /** Append only. `id` sorts. */
 export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [
@@ -13,4 +14,5 @@ export const swarmMigrations: readonly { readonly id: string; readonly sql: stri
   archive,
   forks,
   queue,
+  tries,
 ];
