@@ -43,21 +43,31 @@ export function beginTimers({ sql, now, tries }: Pick<TimerDeps, 'sql' | 'now' |
     JSON.stringify(tries.troubled('timer')),
     timersPerAlarm,
   );
-  if (due.length > 0) tries.begin('timers', due.map(workOf));
+  if (due.length > 0)
+    tries.begin(
+      'timers',
+      due.map((timer) => `timer/${idOf(timer)}`),
+    );
   return due;
 }
 
-/** Runs what was begun. */
+/** Runs what was begun, as far as it is still set. */
 export function runTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
   if (begun.length === 0) return;
-  for (const timer of begun) if (!runOne(timer, deps)) break;
+  for (const timer of stillSet(begun.map(idOf), deps.sql)) if (!runOne(timer, deps)) break;
   deps.tries.end('timers');
 }
 
 /** A timer that was cut off is done once more, with nothing else of its kind. */
 export function runTimerAlone(id: string, deps: TimerDeps): void {
-  const timer = namedBy(id);
-  runOne(timer, deps);
+  for (const timer of stillSet([id], deps.sql)) runOne(timer, deps);
+}
+
+function stillSet(ids: readonly string[], sql: Sql): readonly TimerRow[] {
+  return ids.flatMap((id) => {
+    const { key, due } = namedBy(id);
+    return sql.all<TimerRow>('SELECT key, due, command, tries FROM timer WHERE key = ? AND due = ?', key, due);
+  });
 }
 
 /** Those of these timers that are still set. */
@@ -90,8 +100,8 @@ export function nextTimer(sql: Sql, tries: Tries): number | null {
 /** A timer that was set anew is another one. */
 const NOT_IN = `due || ' ' || key NOT IN (SELECT value FROM json_each(?))`;
 
-function workOf({ key, due }: DueTimer): string {
-  return `timer/${due} ${key}`;
+function idOf({ key, due }: DueTimer): string {
+  return `${due} ${key}`;
 }
 
 function namedBy(id: string): DueTimer {
@@ -100,17 +110,12 @@ function namedBy(id: string): DueTimer {
 }
 
 /** False when nothing may be written just now. */
-function runOne({ key, due }: DueTimer, { sql, now, execute }: TimerDeps): boolean {
-  // It may have been taken away or set anew since it was looked for.
-  const timer = first(
-    sql.all<TimerRow>('SELECT key, due, command, tries FROM timer WHERE key = ? AND due = ?', key, due),
-  );
-  if (timer === null) return true;
+function runOne(timer: TimerRow, { sql, now, execute }: TimerDeps): boolean {
   const command = JSON.parse(timer.command) as SwarmCommand; // written by the store from a command
   try {
     execute(fromTimer(timer, command));
     // The command may have set the timer anew: only what was due goes.
-    sql.run('DELETE FROM timer WHERE key = ? AND due = ?', key, due);
+    sql.run('DELETE FROM timer WHERE key = ? AND due = ?', timer.key, timer.due);
   } catch (cause) {
     // Not the timer's own failure: it stays as it is, and the ones behind it would fare the same.
     if (isNotNow(cause)) return false;
