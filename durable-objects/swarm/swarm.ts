@@ -116,7 +116,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#drain();
     };
     this.#forking = createForking({
-      ...{ sql, store, objects, databaseSize, durable, now, told: tell },
+      ...{ sql, tries, store, objects, databaseSize, durable, now, told: tell },
       past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
       execute: door.executeOne,
       empty: async () => {

@@ -60,6 +60,7 @@ export class ForkObject implements Relative {
     this.store.audit();
     this.filler = createFiller({
       sql: this.sql,
+      tries: openTries(this.sql, now),
       past: () => this.#family.past,
       objects: this.#family.objects,
       execute: (commands) => this.store.executeMany(commands).executed,

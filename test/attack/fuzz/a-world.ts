@@ -54,7 +54,11 @@ const MADE = [
   ['whk', '/v1/webhooks', { url: 'http://127.0.0.1:9/in', events: ['mission.*'] }],
   ['trg', '/v1/triggers', { name: 'a trigger', preset: 'github', task: { operation: 'swarm.echo', input: {} } }],
   ['key', '/v1/keys', { name: 'a key', scopes: ['tasks:read'] }],
-  ['trf', '/v1/ledger/transfers', { debit: 'tenant', credit: 'team/a', amountMicro: 10, pending: true, timeoutSeconds: 3_600 }],
+  [
+    'trf',
+    '/v1/ledger/transfers',
+    { debit: 'tenant', credit: 'team/a', amountMicro: 10, pending: true, timeoutSeconds: 3_600 },
+  ],
   ['inv', '/v1/invitations', { email: 'somebody@example.com', role: 'viewer' }],
 ] as const;
 

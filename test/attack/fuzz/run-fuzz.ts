@@ -152,7 +152,7 @@ export async function runFuzz(platform: Platform, options: FuzzOptions): Promise
 
 /** The same fault of the same operation is one finding. */
 function nameOf(what: string, { operation, isMalformed }: FuzzRequest): string {
-  return `${what}: ${operation.operationId}${isMalformed ? ' (no HTTP)' : ''}`;
+  return isMalformed ? `${what}, to what is no HTTP` : `${what}: ${operation.operationId}`;
 }
 
 function textOf(request: FuzzRequest): string {
