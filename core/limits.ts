@@ -94,6 +94,13 @@ export const timersPerAlarm = 100;
 export const outboxTriesMax = 10;
 export const outboxPerDrain = 100;
 
+/** Work that the process has died of so often while it was tried alone is parked, with an alert [P18]. */
+export const workDeathsMax = 2;
+/** What was alone when the process died waits so long at least: whoever else died of another's work has gone on by then. */
+export const workPauseMs = 5_000;
+/** What is parked is not lost: it is tried again, alone, after a day, and after twice as long each time it ends the process. */
+export const workParkedMs = 24 * 3_600_000;
+
 /** The breaker of one object, per minute: beyond it, writes are refused until the minute is over [P18]. */
 export const breakerWindowMs = 60_000;
 export const breakerRowsWrittenMax = 6_000_000;

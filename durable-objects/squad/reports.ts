@@ -1,8 +1,11 @@
 // Reports: what the swarm must be told, kept until it has answered. Tried with back-off a bounded number of times, then
-// parked until the swarm is heard of again; a report is never dropped [P18].
+// parked until the swarm is heard of again; a report is never dropped [P18]. What is about to be told is written down first: a
+// report that ends the process is found and parked too (tries.ts).
 
 import type { SwarmPort } from '../../core/devices/port.ts';
 import type { DeviceId, OrderId } from '../../core/ids.ts';
+import { workDeathsMax } from '../../core/limits.ts';
+import type { Tries } from '../tries.ts';
 import {
   reportRetryMsMax,
   reportRetryMsMin,
@@ -19,6 +22,7 @@ export interface ReportsDeps {
     SquadStore,
     'dueReports' | 'dropReports' | 'retryReport' | 'postponeReports' | 'pendingLefts' | 'parkedReports'
   >;
+  readonly tries: Tries;
   readonly swarm: Pick<SwarmPort, 'deviceLeft' | 'ordersUndelivered'>;
   now(): number;
   /** Between nought and one, for jitter. */
@@ -34,7 +38,7 @@ export async function drainReports(deps: ReportsDeps): Promise<void> {
     const now = deps.now();
     const due = deps.store.dueReports(now, reportsPerRound);
     if (due.length === 0) return;
-    const failed = await tell(due, deps);
+    const failed = await tellAll(due, deps);
     deps.store.dropReports(due.filter((report) => !failed.has(report.id)).map((report) => report.id));
     if (failed.size === 0) continue;
     const nextAt = retryLater(
@@ -52,11 +56,53 @@ export async function drainReports(deps: ReportsDeps): Promise<void> {
 }
 
 /** Tells the swarm of all earlier connections of one device. Throws when the swarm does not answer. */
-export async function reportLeftsOf(device: DeviceId, deps: Pick<ReportsDeps, 'store' | 'swarm'>): Promise<void> {
+export async function reportLeftsOf(
+  device: DeviceId,
+  deps: Pick<ReportsDeps, 'store' | 'swarm' | 'tries'>,
+): Promise<void> {
+  const { tries } = deps;
   for (const report of deps.store.pendingLefts(device)) {
-    await within(deps.swarm.deviceLeft(device, report.subject), swarmCallMs);
-    deps.store.dropReports([report.id]);
+    // What was cut off has its turn alone, in the drain.
+    if (tries.of(workOf(report)) !== null) continue;
+    tries.begin(`left/${device}`, [workOf(report)]);
+    await tries.durable();
+    try {
+      await within(deps.swarm.deviceLeft(device, report.subject), swarmCallMs);
+      deps.store.dropReports([report.id]);
+    } finally {
+      tries.end(`left/${device}`);
+    }
   }
+}
+
+function workOf({ id }: Report): string {
+  return `report/${id}`;
+}
+
+/** Answers the ids of the reports that did not get through, or have to wait. */
+async function tellAll(due: readonly Report[], deps: ReportsDeps): Promise<Set<number>> {
+  const { tries } = deps;
+  const [troubled, others] = [due.filter((one) => tries.of(workOf(one))), due.filter((one) => !tries.of(workOf(one)))];
+  const failed = new Set<number>();
+  if (others.length > 0) {
+    tries.begin('reports', others.map(workOf));
+    await tries.durable();
+    for (const id of await tell(others, deps)) failed.add(id);
+    tries.end('reports');
+  }
+  for (const report of troubled) for (const id of await tellAlone(report, deps)) failed.add(id);
+  return failed;
+}
+
+/** What was cut off is told once more, and nothing beside it; what has ended the process too often is parked. */
+async function tellAlone(report: Report, deps: ReportsDeps): Promise<Iterable<number>> {
+  const trouble = deps.tries.of(workOf(report));
+  if (trouble !== null && trouble.due > deps.now()) return [report.id];
+  let failed: Iterable<number> = [];
+  await deps.tries.alone(workOf(report), async () => {
+    failed = await tell([report], deps);
+  });
+  return failed;
 }
 
 /** Answers the ids of the reports that did not get through. */
@@ -89,6 +135,16 @@ function retryLater(failed: readonly Report[], now: number, deps: ReportsDeps): 
   let earliest = now + reportRetryMsMax;
   let parked = false;
   for (const report of failed) {
+    const trouble = deps.tries.of(workOf(report));
+    if (trouble !== null) {
+      // It has not been tried now: it waits for its turn, or is parked.
+      const isParked = trouble.deaths >= workDeathsMax;
+      parked ||= isParked;
+      deps.store.retryReport(report.id, report.tries, isParked ? null : trouble.due);
+      if (isParked) deps.tries.told(workOf(report));
+      else earliest = Math.min(earliest, trouble.due);
+      continue;
+    }
     const tries = report.tries + 1;
     const pause = Math.min(reportRetryMsMax, reportRetryMsMin * 2 ** report.tries);
     // Half fixed, half chance: many squads of one swarm do not come back together.

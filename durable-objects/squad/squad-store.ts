@@ -189,11 +189,16 @@ function reportsTable(sql: Sql) {
     postponeReports(now: number, at: number): void {
       sql.run('UPDATE reports SET next_at = ? WHERE next_at <= ?', at, now);
     },
-    /** The swarm has been heard of: what was parked gets one more try. Answers whether anything was. */
-    unparkReports(tries: number, at: number): boolean {
-      return (
-        sql.all('UPDATE reports SET tries = ?, next_at = ? WHERE next_at IS NULL RETURNING 1', tries, at).length > 0
-      );
+    /** The swarm has been heard of: what was parked, but for these, gets one more try. Answers whether anything was. */
+    unparkReports(tries: number, at: number, but: readonly string[]): boolean {
+      const query = `UPDATE reports SET tries = ?, next_at = ? WHERE next_at IS NULL
+        AND id NOT IN (SELECT value + 0 FROM json_each(?)) RETURNING 1`;
+      return sql.all(query, tries, at, JSON.stringify(but)).length > 0;
+    },
+    /** Of these reports, those that are still to be told. */
+    reportsLeft(ids: readonly string[]): readonly string[] {
+      const query = 'SELECT id FROM reports WHERE id IN (SELECT value + 0 FROM json_each(?))';
+      return sql.all<{ id: number }>(query, JSON.stringify(ids)).map(({ id }) => String(id));
     },
     nextReport(): number | null {
       return first(sql.all<{ at: number | null }>('SELECT min(next_at) AS at FROM reports'))?.at ?? null;

@@ -10,6 +10,7 @@ import { type CloseReason, PING, PONG } from '../../core/wire/device.ts';
 import type { TelemetryMessage } from '../../core/wire/telemetry.ts';
 import { type LogEnv, objectLog } from '../object-log.ts';
 import { durableSql } from '../sql-port.ts';
+import { openTries, type Tries } from '../tries.ts';
 import { lanes } from './lane.ts';
 import { dismiss, expel, hasLeft, type LeaveDeps, leave, nextChallengeEnd, patrol, settleMissing } from './leave.ts';
 import { deliver, sendOrders } from './orders.ts';
@@ -38,6 +39,7 @@ export interface SquadEnv extends TelemetryEnv, LogEnv {
 /** A squad, named by `squadName(swarm, squad)`. */
 export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
   readonly #store: SquadStore;
+  readonly #tries: Tries;
   readonly #deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps;
   /** The swarm that this squad belongs to: the first part of its name. */
   readonly #swarm: string;
@@ -48,7 +50,15 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
 
   constructor(ctx: DurableObjectState, env: SquadEnv) {
     super(ctx, env);
-    this.#store = squadStore(durableSql(ctx.storage));
+    const sql = durableSql(ctx.storage);
+    this.#store = squadStore(sql);
+    this.#tries = openTries({
+      sql,
+      now: () => Date.now(),
+      durable: () => ctx.storage.sync(),
+      random: () => Math.random(),
+      remaining: (works) => this.#store.reportsLeft(works.map(idOf)).map((id) => `${REPORT}/${id}`),
+    });
     const name = this.#store.rememberName(ctx.id.name);
     assert(name !== null, 'a squad is reached by its name');
     this.#swarm = name.split('/')[0] ?? '';
@@ -142,7 +152,9 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
 
   /** It has just answered or called: what was parked is tried once more. */
   #heardOfSwarm(): void {
-    if (this.#store.unparkReports(reportTriesMax - 1, this.#deps.now())) this.#reportSoon();
+    const now = this.#deps.now();
+    const waiting = this.#tries.troubled(REPORT).filter((id) => (this.#tries.of(`${REPORT}/${id}`)?.due ?? 0) > now);
+    if (this.#store.unparkReports(reportTriesMax - 1, now, waiting)) this.#reportSoon();
   }
 
   #sendTelemetry(message: TelemetryMessage): Promise<void> | null {
@@ -173,6 +185,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     };
     const deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps = {
       store,
+      tries: this.#tries,
       swarm,
       lanes: lanes(framesWaitingMax, laneBytesWaitingMax, frameBytesWaitingMax),
       shares: new Map(),
@@ -207,6 +220,12 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     };
     return deps;
   }
+}
+
+const REPORT = 'report';
+
+function idOf(work: string): string {
+  return work.slice(REPORT.length + 1);
 }
 
 /** A message may hold what a tenant sent: only the error's kind is logged. */

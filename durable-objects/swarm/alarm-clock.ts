@@ -12,6 +12,8 @@ export interface AlarmClockDeps {
   timer(): number | null;
   outbox(): number | null;
   chore(): number | null;
+  /** When work that was cut off may be tried again. */
+  suspect(): number | null;
   /** True when nothing is ever due: an imported swarm's rows speak of the original's timers. */
   isSealed(): boolean;
 }
@@ -46,6 +48,7 @@ export function createAlarmClock(deps: AlarmClockDeps): AlarmClock {
         deps.timer() ?? Number.POSITIVE_INFINITY,
         outbox <= now ? now + drainMsMax : outbox,
         Math.max(deps.chore() ?? Number.POSITIVE_INFINITY, now),
+        Math.max(deps.suspect() ?? Number.POSITIVE_INFINITY, now),
       );
       armAt(Math.ceil(due / alarmGridMs) * alarmGridMs);
     },

@@ -28,11 +28,13 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { KINDS, type Kind, type Rows, SELF, type Swarm } from '../../core/swarm/state.ts';
 import { putChunk, putManifest } from '../snapshot-files.ts';
 import { first, type Sql } from '../sql-port.ts';
+import type { Tries } from '../tries.ts';
 import { rowInserter } from './insert-rows.ts';
 import type { Chore } from './recorder.ts';
 
 export interface FillDeps {
   readonly sql: Sql;
+  readonly tries: Tries;
   /** The past of the swarm of this id. */
   past(swarm: string): PastPort;
   readonly objects: ObjectStore;
@@ -70,6 +72,9 @@ const uploadsAtOnce = 6;
 /** A task may have hundreds of kilobytes. */
 const largeRowsAtOnce = 50;
 const MARK = 'filling';
+/** As the recorder names it, and who does it when somebody asks. */
+const WORK = 'chore/fill';
+const ASKED = 'fill';
 
 export function createFiller(deps: FillDeps): Filler {
   const { sql } = deps;
@@ -100,6 +105,18 @@ export function createFiller(deps: FillDeps): Filler {
     return underWay;
   }
 
+  /** For whoever asked, written down as the chore is that goes on with it; what was cut off is left to the chore. */
+  async function goOnAsked(): Promise<Result<ForkProgress, Rejection>> {
+    if (deps.tries.of(WORK) !== null) return ok('filling');
+    deps.tries.begin(ASKED, [WORK]);
+    await deps.tries.durable();
+    try {
+      return await goOn();
+    } finally {
+      deps.tries.end(ASKED);
+    }
+  }
+
   return {
     name: 'fill',
     isFilling: () => mark !== null,
@@ -114,12 +131,12 @@ export function createFiller(deps: FillDeps): Filler {
     },
     async fill(fork) {
       const own = ownSwarm(sql);
-      if (mark !== null) return mark.fork.swarm === fork.swarm ? goOn() : err({ code: 'swarm_exists' });
+      if (mark !== null) return mark.fork.swarm === fork.swarm ? goOnAsked() : err({ code: 'swarm_exists' });
       if (own !== null) return own.fork && own.id === fork.swarm ? ok('ready') : err({ code: 'swarm_exists' });
       set({ fork, phase: 'rows', after: null });
       // Whoever asked may go away: the object goes on by itself.
       deps.told();
-      return goOn();
+      return goOnAsked();
     },
   };
 }

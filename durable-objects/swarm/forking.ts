@@ -15,6 +15,7 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import type { TraceExporterPort } from '../../core/traces/port.ts';
 import type { Sql } from '../sql-port.ts';
+import type { Tries } from '../tries.ts';
 import { createFiller, type Filler } from './fill.ts';
 import { newSigningKey } from './signing-key.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -22,6 +23,7 @@ import { runWhatIf } from './what-if.ts';
 
 export interface ForkingDeps {
   readonly sql: Sql;
+  readonly tries: Tries;
   readonly store: Pick<SwarmStore, 'read' | 'executeMany'>;
   past(swarm: string): PastPort;
   readonly objects: ObjectStore | null;
@@ -46,6 +48,7 @@ export function createForking(deps: ForkingDeps): Forking {
   const { sql, store, execute, objects } = deps;
   const chore = createFiller({
     sql,
+    tries: deps.tries,
     past: deps.past,
     objects: objects ?? NOWHERE,
     execute: (commands) => store.executeMany(commands).executed,

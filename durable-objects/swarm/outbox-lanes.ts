@@ -6,22 +6,25 @@ import { type SquadPort, squadName } from '../../core/devices/port.ts';
 import type { WebhookSenderPort } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import type { Sql } from '../sql-port.ts';
+import type { Tries } from '../tries.ts';
 import type { Door } from './door.ts';
 import { runInside, sendDelivery } from './effects.ts';
 import type { ReadEvents } from './merkle-tree.ts';
 import { type DrainDeps, drain, type Lane, lanesDue } from './outbox-drain.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
-export interface LaneDeps {
+export interface CarryDeps {
   readonly sql: Sql;
+  readonly tries: Tries;
   readonly store: SwarmStore;
   readonly door: Door;
   readonly readEvents: ReadEvents;
   /** The squad of this name. */
   squad(name: string): SquadPort;
   readonly send: WebhookSenderPort['send'];
-  /** Resolves when what was written so far is durable. */
-  durable(): Promise<void>;
+}
+
+export interface LaneDeps extends CarryDeps {
   /** Keeps the object awake until it is done. */
   waitUntil(work: Promise<void>): void;
   /** A lane has ended; what is left in it waits for the alarm. */
@@ -33,7 +36,7 @@ const drainRoundsMax = 20;
 
 /** Starts to carry out what is due; lanes that are under way go on. */
 export function createLanes(deps: LaneDeps): () => void {
-  const { sql, door } = deps;
+  const { sql, door, tries } = deps;
   const draining = new Set<Lane>();
 
   async function drainLane(lane: Lane): Promise<void> {
@@ -41,10 +44,8 @@ export function createLanes(deps: LaneDeps): () => void {
     try {
       for (let round = 0; round < drainRoundsMax; round++) {
         // Asked last thing before it ends: what came meanwhile is not left to the alarm.
-        if (door.isShut() || !lanesDue(sql, Date.now()).includes(lane)) break;
-        // An effect must not be seen before the events it follows from are durable.
-        await deps.durable();
-        await drain(lane, drainDeps(deps));
+        if (door.isShut() || !lanesDue(sql, Date.now(), tries).includes(lane)) break;
+        if (!(await drain(lane, drainDeps(deps)))) break;
       }
     } finally {
       draining.delete(lane);
@@ -53,13 +54,15 @@ export function createLanes(deps: LaneDeps): () => void {
   }
 
   return () => {
-    for (const lane of lanesDue(sql, Date.now())) if (!draining.has(lane)) deps.waitUntil(drainLane(lane));
+    for (const lane of lanesDue(sql, Date.now(), tries)) if (!draining.has(lane)) deps.waitUntil(drainLane(lane));
   };
 }
 
-function drainDeps({ sql, store, door, readEvents, send, squad }: LaneDeps): DrainDeps {
+/** How each effect is carried out. */
+export function drainDeps({ sql, tries, store, door, readEvents, send, squad }: CarryDeps): DrainDeps {
   return {
     sql,
+    tries,
     now: () => Date.now(),
     toSquad: (number, effects) => toSquad(number, effects, store, squad),
     run: async (effect) => runInside(effect, { read: store.read, execute: door.must }),
@@ -81,7 +84,7 @@ async function toSquad(
   number: number,
   effects: Parameters<DrainDeps['toSquad']>[1],
   store: SwarmStore,
-  squad: LaneDeps['squad'],
+  squad: CarryDeps['squad'],
 ): Promise<void> {
   const swarm = store.read.row('swarm', SELF);
   if (swarm === null) throw new Fault('a swarm without a name has no squads', { retryable: false });

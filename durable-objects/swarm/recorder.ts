@@ -1,8 +1,10 @@
 // The recorder's chores: what a swarm does with its journal beside its work (snapshots, archive, checkpoints, traces). A chore
 // looks at the journal by itself and is due when there is enough to do. One that fails waits, doubled each time; it never
-// blocks the swarm, and one that goes on failing is told of once and tried every hour [P18].
+// blocks the swarm, and one that goes on failing is told of once and tried every hour [P18]. Its failures are stored, and so is that
+// it has begun: one that ends the process is tried by itself, then parked (tries.ts).
 
 import { choreRetryMsMax, choreRetryMsMin, choreTriesMax } from '../../core/limits.ts';
+import type { Tries } from '../tries.ts';
 
 export interface Chore {
   readonly name: string;
@@ -18,6 +20,7 @@ export interface Chore {
 }
 
 export interface RecorderDeps {
+  readonly tries: Tries;
   now(): number;
   /** When the swarm is quiet enough for what takes long; in the past or now when it is. */
   calmAt(): number;
@@ -34,41 +37,47 @@ export interface Recorder {
   failures(): Readonly<Record<string, number>>;
 }
 
-interface Trouble {
-  tries: number;
-  until: number;
-}
-
-export function createRecorder(chores: readonly Chore[], { now, calmAt, park }: RecorderDeps): Recorder {
-  const troubles = new Map<Chore, Trouble>();
+export function createRecorder(chores: readonly Chore[], { tries, now, calmAt, park }: RecorderDeps): Recorder {
   let isRunning = false;
 
   function dueOf(chore: Chore): number | null {
     const due = chore.dueAt();
     if (due === null) return null;
     const mayWait = chore.isPressing !== undefined && !chore.isPressing();
-    return Math.max(due, troubles.get(chore)?.until ?? 0, mayWait ? calmAt() : 0);
+    return Math.max(due, tries.of(workOf(chore))?.due ?? 0, mayWait ? calmAt() : 0);
   }
 
   async function runOne(chore: Chore): Promise<void> {
+    const work = workOf(chore);
+    if (tries.of(work) !== null) return tries.alone(work, () => attempt(chore));
+    tries.begin('chores', [work]);
+    await tries.durable();
+    await attempt(chore);
+    tries.end('chores');
+  }
+
+  async function attempt(chore: Chore): Promise<void> {
+    const work = workOf(chore);
     try {
       await chore.run();
-      troubles.delete(chore);
+      tries.forget(work);
     } catch (cause) {
-      const tries = (troubles.get(chore)?.tries ?? 0) + 1;
-      const pause = Math.min(choreRetryMsMin * 2 ** (tries - 1), choreRetryMsMax);
-      troubles.set(chore, { tries, until: now() + (tries >= choreTriesMax ? choreRetryMsMax : pause) });
-      if (tries === choreTriesMax) tell(chore, tries, cause);
+      const made = (tries.of(work)?.failures ?? 0) + 1;
+      const pause =
+        made >= choreTriesMax ? choreRetryMsMax : Math.min(choreRetryMsMin * 2 ** (made - 1), choreRetryMsMax);
+      const { told } = tries.failed(work, now() + pause);
+      if (made >= choreTriesMax && !told) tell(chore, made, cause);
     }
   }
 
-  /** Nothing may be written just now: told of at the next failure then. */
-  function tell(chore: Chore, tries: number, cause: unknown): void {
+  function tell(chore: Chore, made: number, cause: unknown): void {
     try {
-      park(chore.name, tries, cause);
+      park(chore.name, made, cause);
     } catch {
-      troubles.set(chore, { tries: tries - 1, until: now() + choreRetryMsMax });
+      // Nothing may be written just now: told of at the next failure then.
+      return;
     }
+    tries.told(workOf(chore));
   }
 
   return {
@@ -89,6 +98,18 @@ export function createRecorder(chores: readonly Chore[], { now, calmAt, park }: 
         isRunning = false;
       }
     },
-    failures: () => Object.fromEntries([...troubles].map(([{ name }, { tries }]) => [name, tries])),
+    failures() {
+      const counts = tries.troubled(CHORE).map((name) => {
+        const { failures = 0, deaths = 0 } = tries.of(`${CHORE}/${name}`) ?? {};
+        return [name, failures + deaths] as const;
+      });
+      return Object.fromEntries(counts.filter(([, count]) => count > 0));
+    },
   };
+}
+
+const CHORE = 'chore';
+
+function workOf({ name }: Pick<Chore, 'name'>): string {
+  return `${CHORE}/${name}`;
 }

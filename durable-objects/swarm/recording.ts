@@ -8,6 +8,7 @@ import type { Log } from '../../core/log-line.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { TraceExporterPort } from '../../core/traces/port.ts';
 import { first, type Sql } from '../sql-port.ts';
+import type { Tries } from '../tries.ts';
 import { type Archive, archiveReader, openArchive } from './archive.ts';
 import { type Door, only } from './door.ts';
 import type { EventReader } from './event-reader.ts';
@@ -21,6 +22,7 @@ import { type TraceChore, traceChore } from './trace-chore.ts';
 
 export interface RecordingDeps {
   readonly sql: Sql;
+  readonly tries: Tries;
   readonly store: SwarmStore;
   readonly door: Door;
   /** Null without object storage: nothing is archived then, and snapshots are not taken. */
@@ -84,8 +86,7 @@ export function openRecording(deps: RecordingDeps): Recording {
   const recorder = createRecorder(
     chores.filter((chore) => chore !== null),
     {
-      now,
-      calmAt: deps.calmAt,
+      ...{ tries: deps.tries, now, calmAt: deps.calmAt },
       park: (chore, tries) =>
         door.system(`park:recorder/${chore}/${now()}`, {
           type: 'ParkTimer',

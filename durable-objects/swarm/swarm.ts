@@ -36,6 +36,7 @@ import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
 import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
+import { openTries, type Tries } from '../tries.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { createDeviceShares } from './device-shares.ts';
@@ -50,23 +51,27 @@ import { answerJournal } from './journal-page.ts';
 import { createLoadMeter } from './load-meter.ts';
 import { metricsView } from './metrics.ts';
 import { nextInOutbox } from './outbox-drain.ts';
-import { createLanes } from './outbox-lanes.ts';
+import { type CarryDeps, createLanes, drainDeps } from './outbox-lanes.ts';
 import { outlineOf } from './outline.ts';
 import { answerProof, isProofQuery } from './proofs.ts';
 import { answer } from './queries.ts';
 import { openRecording, type Recording } from './recording.ts';
 import { refuseReading, refuseWriting } from './seal.ts';
 import { newSigningKey } from './signing-key.ts';
+import { createSuspects, remainingWork, type Suspects } from './suspects.ts';
 import type { SwarmEnv } from './swarm-env.ts';
 import { type Committed, openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
-import { nextTimer, runTimers } from './timers.ts';
+import { beginTimers, nextTimer, runTimers, type TimerDeps } from './timers.ts';
 import { exporterOf } from './trace-chore.ts';
 
 /** A swarm, named by its id. */
 export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService, SwarmPort, HistoryPort, ForkPort {
   readonly #sql: Sql;
   readonly #store: SwarmStore;
+  readonly #tries: Tries;
+  readonly #suspects: Suspects;
+  readonly #timers: TimerDeps;
   readonly #breaker: Breaker;
   readonly #door: Door;
   readonly #followers: Followers;
@@ -91,6 +96,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const sql = durableSql(ctx.storage);
     this.#sql = sql;
     migrate(sql, swarmMigrations);
+    const tries = openTries({ sql, now, durable, random: () => Math.random(), remaining: remainingWork(sql) });
+    this.#tries = tries;
     const store = openSwarmStore(sql, { now, entropy: (n) => randomBytes(n) });
     this.#store = store;
     this.#breaker = createBreaker(sql, now);
@@ -111,7 +118,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#drain();
     };
     this.#forking = createForking({
-      ...{ sql, store, objects, databaseSize, durable, now, told: tell },
+      ...{ sql, tries, store, objects, databaseSize, durable, now, told: tell },
       past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
       execute: door.executeOne,
       empty: async () => {
@@ -120,7 +127,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       },
     });
     this.#recording = openRecording({
-      ...{ sql, store, door, objects, log, durable },
+      ...{ sql, tries, store, door, objects, log, durable },
       exporter: exporterOf(env),
       calmAt: () => this.#load.calmAt(),
       firstChores: [this.#forking.chore],
@@ -137,15 +144,23 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     });
     this.#clock = createAlarmClock({
       ...{ storage: ctx.storage, now },
-      timer: () => nextTimer(sql),
-      outbox: () => nextInOutbox(sql),
+      timer: () => nextTimer(sql, tries),
+      outbox: () => nextInOutbox(sql, tries),
       chore: () => recorder.nextDue(),
+      suspect: () => this.#suspects.nextDue(),
       isSealed: () => store.seal() !== null,
     });
-    this.#drain = createLanes({
-      ...{ sql, store, door, durable, readEvents: reader.read },
+    const carry: CarryDeps = {
+      ...{ sql, tries, store, door, readEvents: reader.read },
       squad: (name) => env.SQUAD.get(env.SQUAD.idFromName(name)),
       send: (request) => env.WEBHOOK_SENDER.send(request),
+    };
+    this.#timers = { sql, tries, now, execute: door.must };
+    this.#suspects = createSuspects({
+      ...{ sql, tries, now, isShut: door.isShut, park: door.system, outbox: drainDeps(carry), timers: this.#timers },
+    });
+    this.#drain = createLanes({
+      ...carry,
       waitUntil: (work) => ctx.waitUntil(work),
       ended: () => this.#clock.arm(),
     });
@@ -358,10 +373,15 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#clock.armAt(Date.now() + pause);
       return;
     }
-    runTimers({ sql: this.#sql, now: () => Date.now(), execute: this.#door.must });
+    const begun = beginTimers(this.#timers);
+    if (begun.length > 0) {
+      await this.ctx.storage.sync();
+      runTimers(begun, this.#timers);
+    }
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
     this.#drain();
     this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
+    this.ctx.waitUntil(this.#suspects.runDue().then(() => this.#clock.arm()));
     this.#clock.arm();
   }
 
@@ -383,6 +403,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   async #empty(): Promise<void> {
     await this.ctx.storage.deleteAll();
     migrate(this.#sql, swarmMigrations);
+    this.#tries.reload();
   }
 
   #moment(actor: Actor) {

@@ -7,6 +7,7 @@ import { forks } from './0004-forks.ts';
 import { queue } from './0005-queue.ts';
 import { deliveries } from './0006-deliveries.ts';
 import { briefs } from './0007-briefs.ts';
+import { tries } from './0008-tries.ts';
 
 /** Append only. `id` sorts. */
 export const swarmMigrations: readonly { readonly id: string; readonly sql: string }[] = [
@@ -17,4 +18,5 @@ export const swarmMigrations: readonly { readonly id: string; readonly sql: stri
   queue,
   deliveries,
   briefs,
+  tries,
 ];

@@ -29,6 +29,7 @@ import { openSwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { memoryObjectStore } from '../contract/memory-object-store.ts';
 import { entropyOf, START, SYSTEM } from '../core/memory-swarm.ts';
+import { openTries } from '../core/open-tries.ts';
 import { StoreSwarm } from '../core/store-swarm.ts';
 import { AnObject, exportOf } from '../exports/an-object.ts';
 
@@ -245,7 +246,14 @@ describe('a journal that was made up', () => {
       const fork = openSwarmStore(sql, { now: () => START, entropy: () => entropyOf(7) });
       const { moment, stateHash } = found.value;
       const filler = createFiller({
-        ...{ sql, past: () => past, objects: store, told: () => {}, newKey: newSigningKey },
+        ...{
+          sql,
+          tries: openTries(sql, () => START),
+          past: () => past,
+          objects: store,
+          told: () => {},
+          newKey: newSigningKey,
+        },
         execute: (commands) => fork.executeMany(commands).executed,
         databaseSize: () => 0,
         now: () => START,
@@ -273,7 +281,14 @@ test('[FORK-8] a fork that could not begin is not ready, and begins when it is a
   const fork = openSwarmStore(sql, { now: () => START, entropy: () => entropyOf(7) });
   let isBroken = true;
   const filler = createFiller({
-    ...{ sql, past: () => past, objects: memoryObjectStore(), told: () => {}, newKey: newSigningKey },
+    ...{
+      sql,
+      tries: openTries(sql, () => START),
+      past: () => past,
+      objects: memoryObjectStore(),
+      told: () => {},
+      newKey: newSigningKey,
+    },
     execute(commands) {
       if (isBroken) throw new Error('it cannot begin');
       return fork.executeMany(commands).executed;

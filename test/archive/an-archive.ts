@@ -25,6 +25,7 @@ import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swa
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { memoryObjectStore } from '../contract/memory-object-store.ts';
 import { createSwarm, entropyOf, OWNER, START, SYSTEM } from '../core/memory-swarm.ts';
+import { openTries } from '../core/open-tries.ts';
 
 export interface ArchiveOptions {
   readonly database?: DatabaseSync;
@@ -159,6 +160,7 @@ export class ArchivedSwarm {
   async chores(isOver: () => boolean = () => false): Promise<void> {
     const chores = [this.snapshots, ...this.archive.chores];
     const recorder = createRecorder(chores, {
+      tries: openTries(this.sql, () => this.now),
       now: () => this.now,
       calmAt: () => this.now,
       park: (chore) => this.parked.push(chore),

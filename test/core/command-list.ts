@@ -7,9 +7,10 @@ import type { Execute } from '../../core/swarm/service.ts';
 import { liveAttempt } from '../../core/work/state.ts';
 import type { Sql } from '../../durable-objects/sql-port.ts';
 import { type Head, openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import { runTimers } from '../../durable-objects/swarm/timers.ts';
+import { beginTimers, runTimers } from '../../durable-objects/swarm/timers.ts';
 import { aDescription, anOffer } from './builders.ts';
 import { createSwarm, entropyOf, OWNER, START } from './memory-swarm.ts';
+import { openTries } from './open-tries.ts';
 
 /**
  * The head after `runCommandList`. It changes when an event's shape, its order or the way it is hashed does: then journals
@@ -30,6 +31,7 @@ export async function runCommandList(sql: Sql, between?: (reopen: () => void) =>
   let sent = 0;
   const open = (): SwarmStore => openSwarmStore(sql, { now: () => now, entropy: () => entropyOf(++draws) });
   let store = open();
+  const tries = openTries(sql, () => now);
   const send = (execute: Execute): string => {
     const result = store.executeMany([execute]).executed[0]?.result;
     return result?.ok ? result.value.id : (result?.error.code ?? '');
@@ -37,7 +39,8 @@ export async function runCommandList(sql: Sql, between?: (reopen: () => void) =>
   const tell = async (command: SwarmCommand, id = `list:${++sent}`): Promise<string> => {
     now += 250;
     const answered = send({ id, actor: OWNER, command, remember: true });
-    runTimers({ sql, now: () => now, execute: (execute) => void send(execute) });
+    const timers = { sql, tries, now: () => now, execute: (execute: Execute) => void send(execute) };
+    runTimers(beginTimers(timers), timers);
     await between?.(() => {
       store = open();
     });

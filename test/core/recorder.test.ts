@@ -4,12 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { calmEventsPerSecond, choreRetryMsMax, choreRetryMsMin, choreTriesMax } from '../../core/limits.ts';
 import { createLoadMeter } from '../../durable-objects/swarm/load-meter.ts';
 import { type Chore, createRecorder } from '../../durable-objects/swarm/recorder.ts';
+import { openTries } from './open-tries.ts';
+import { StoreSwarm } from './store-swarm.ts';
 
 /** A recorder over these chores; `parked` has what it told of. */
 function aRecorder(chores: readonly Chore[], calmAt?: () => number) {
   const clock = { now: 1_000_000 };
   const parked: string[] = [];
   const recorder = createRecorder(chores, {
+    tries: openTries(new StoreSwarm().sql, () => clock.now),
     now: () => clock.now,
     calmAt: calmAt ?? (() => clock.now),
     park: (chore, tries) => parked.push(`${chore} ${tries}`),
@@ -67,6 +70,7 @@ describe('the recorder', () => {
     const parked: string[] = [];
     const clock = { now: 0 };
     const recorder = createRecorder([bad.chore], {
+      tries: openTries(new StoreSwarm().sql, () => clock.now),
       now: () => clock.now,
       calmAt: () => clock.now,
       park(chore) {

@@ -22,9 +22,10 @@ import { answer } from '../../durable-objects/swarm/queries.ts';
 import { openSigner, type Signer, type SignerDeps } from '../../durable-objects/swarm/signer.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import { runTimers } from '../../durable-objects/swarm/timers.ts';
+import { beginTimers, runTimers, type TimerDeps } from '../../durable-objects/swarm/timers.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { createSwarm, entropyOf, OWNER, START, type SwarmOptions, SYSTEM } from './memory-swarm.ts';
+import { openTries } from './open-tries.ts';
 
 export interface StoreOptions extends SwarmOptions {
   /** False: the tables are there, and no swarm in them. */
@@ -100,14 +101,17 @@ export class StoreSwarm {
 
   /** Runs what is due, as the object's alarm does. */
   runDue(): void {
-    runTimers({
-      sql: this.sql,
+    const { sql } = this;
+    const deps: TimerDeps = {
+      sql,
+      tries: openTries(sql, () => this.now),
       now: () => this.now,
       execute: (command) => {
         const { result } = this.send(command);
         if (!result.ok && result.error.code === 'swarm_halted') throw new Fault('halted', { retryable: true });
       },
-    });
+    };
+    runTimers(beginTimers(deps), deps);
   }
 
   /** Moves the clock to each timer up to `at` and runs it. */

@@ -5,6 +5,7 @@ import type { SendOutcome, WebhookCommand } from '../../core/webhooks/commands.t
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
 import { createFollowers } from '../../durable-objects/swarm/followers.ts';
 import { type DrainDeps, drain, lanesDue, nextInOutbox } from '../../durable-objects/swarm/outbox-drain.ts';
+import { openTries } from './open-tries.ts';
 import { StoreSwarm } from './store-swarm.ts';
 
 afterEach(() => {
@@ -21,10 +22,13 @@ function putOrder(swarm: StoreSwarm, squad: number, n: number): void {
   swarm.sql.run('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), swarm.now);
 }
 
+const triesOf = (swarm: StoreSwarm) => openTries(swarm.sql, () => swarm.now);
+
 /** A drain whose receivers take everything, unless told otherwise. */
 function deps(swarm: StoreSwarm, more: Partial<DrainDeps> = {}): DrainDeps {
   return {
     sql: swarm.sql,
+    tries: triesOf(swarm),
     now: () => swarm.now,
     toSquad: async () => {},
     run: async () => {},
@@ -44,7 +48,7 @@ describe('the outbox', () => {
     };
     await drain('orders', deps(swarm, { toSquad }));
     expect(swarm.outbox()).toMatchObject([{ tries: 1, due: swarm.now + 1_000, effect: { squad: 1 } }]);
-    expect(nextInOutbox(swarm.sql)).toBe(swarm.now + 1_000);
+    expect(nextInOutbox(swarm.sql, triesOf(swarm))).toBe(swarm.now + 1_000);
   });
 
   test('[SWARM-10] a failure is tried again with growing pauses, then parked where it can be seen, and never again', async () => {
@@ -61,7 +65,7 @@ describe('the outbox', () => {
     });
     const pauses: number[] = [];
     for (let round = 0; round < 50; round++) {
-      const due = nextInOutbox(swarm.sql);
+      const due = nextInOutbox(swarm.sql, triesOf(swarm));
       if (due === null) break;
       pauses.push(due - swarm.now);
       swarm.now = due;
@@ -94,8 +98,8 @@ describe('the outbox', () => {
     // The other squad was not held up.
     expect(taken).toEqual([101, 102, 103, 104, 105, 106, 107, 108]);
     up = true;
-    for (let round = 0; round < 20 && nextInOutbox(swarm.sql) !== null; round++) {
-      swarm.now = Math.max(swarm.now, nextInOutbox(swarm.sql) ?? 0);
+    for (let round = 0; round < 20 && nextInOutbox(swarm.sql, triesOf(swarm)) !== null; round++) {
+      swarm.now = Math.max(swarm.now, nextInOutbox(swarm.sql, triesOf(swarm)) ?? 0);
       await drain('orders', flaky);
     }
     expect(taken.slice(8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -112,10 +116,14 @@ describe('the outbox', () => {
         throw new Error('not there');
       },
     });
-    for (let round = 0; round < 20 && (nextInOutbox(swarm.sql) ?? Number.POSITIVE_INFINITY) <= swarm.now; round++)
+    for (
+      let round = 0;
+      round < 20 && (nextInOutbox(swarm.sql, triesOf(swarm)) ?? Number.POSITIVE_INFINITY) <= swarm.now;
+      round++
+    )
       await drain('orders', away);
     expect(calls).toBeLessThanOrEqual(2);
-    expect(nextInOutbox(swarm.sql)).toBeGreaterThan(swarm.now);
+    expect(nextInOutbox(swarm.sql, triesOf(swarm))).toBeGreaterThan(swarm.now);
   });
 
   test('[SWARM-10] at most six deliveries are under way at once, and a slow one holds up none of the others', async () => {
@@ -163,7 +171,7 @@ test('[SWARM-10] a receiver of webhooks that does not answer keeps nothing from 
       swarm.now,
     );
   putOrder(swarm, 0, 1);
-  expect(lanesDue(swarm.sql, swarm.now)).toEqual(['orders', 'deliveries']);
+  expect(lanesDue(swarm.sql, swarm.now, triesOf(swarm))).toEqual(['orders', 'deliveries']);
   let free: () => void = () => {};
   const never = new Promise<void>((resolve) => {
     free = resolve;
@@ -172,7 +180,7 @@ test('[SWARM-10] a receiver of webhooks that does not answer keeps nothing from 
   const taken: unknown[] = [];
   await drain('orders', deps(swarm, { toSquad: async (_, effects) => void taken.push(...effects) }));
   expect(taken).toHaveLength(1);
-  expect(lanesDue(swarm.sql, swarm.now)).toEqual(['deliveries']);
+  expect(lanesDue(swarm.sql, swarm.now, triesOf(swarm))).toEqual(['deliveries']);
   free();
   await hanging;
 });

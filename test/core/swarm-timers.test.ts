@@ -9,7 +9,8 @@ import {
 } from '../../core/limits.ts';
 import type { Execute } from '../../core/swarm/service.ts';
 import { createBreaker } from '../../durable-objects/breaker.ts';
-import { nextTimer, runTimers } from '../../durable-objects/swarm/timers.ts';
+import { beginTimers, nextTimer, runTimers, type TimerDeps } from '../../durable-objects/swarm/timers.ts';
+import { openTries } from './open-tries.ts';
 import { StoreSwarm } from './store-swarm.ts';
 
 const hold = {
@@ -25,11 +26,22 @@ function plant(swarm: StoreSwarm, key: string, due: number, command: object): vo
   swarm.sql.run('INSERT INTO timer (key, due, command) VALUES (?, ?, ?)', key, due, JSON.stringify(command));
 }
 
+function run(swarm: StoreSwarm, execute: TimerDeps['execute']): void {
+  const now = () => swarm.now;
+  const deps = { sql: swarm.sql, tries: openTries(swarm.sql, now), now, execute };
+  runTimers(beginTimers(deps), deps);
+}
+
 describe('timers', () => {
   test('[SWARM-7] what is due becomes its command, at its time and not before, and is gone', () => {
     const swarm = new StoreSwarm();
     const held = swarm.do(hold);
-    expect(nextTimer(swarm.sql)).toBe(swarm.now + 5_000);
+    expect(
+      nextTimer(
+        swarm.sql,
+        openTries(swarm.sql, () => swarm.now),
+      ),
+    ).toBe(swarm.now + 5_000);
     swarm.now += 4_999;
     swarm.runDue();
     expect(swarm.row('transfer', held).state).toBe('pending');
@@ -57,11 +69,10 @@ describe('timers', () => {
       plant(swarm, `t/${String(n).padStart(3, '0')}`, swarm.now + n, { type: 'RetryTask', task: 'tsk_none' });
     swarm.now += 1_000;
     const ran: string[] = [];
-    const run = () =>
-      runTimers({ sql: swarm.sql, now: () => swarm.now, execute: ({ id }) => ran.push(id.split('/')[2] ?? '') });
-    run();
+    const runDue = () => run(swarm, ({ id }) => ran.push(id.split('/')[2] ?? ''));
+    runDue();
     expect(ran).toHaveLength(timersPerAlarm);
-    run();
+    runDue();
     expect(ran).toEqual([...ran].sort());
     expect(ran).toHaveLength(timersPerAlarm + 20);
   });
@@ -101,13 +112,9 @@ describe('timers', () => {
     const before = swarm.timers();
     let asked = 0;
     for (let round = 0; round < 10; round++)
-      runTimers({
-        sql: swarm.sql,
-        now: () => swarm.now,
-        execute: () => {
-          asked++;
-          throw new Fault('not now', { retryable: true });
-        },
+      run(swarm, () => {
+        asked++;
+        throw new Fault('not now', { retryable: true });
       });
     expect(swarm.timers()).toEqual(before);
     // One question each time: the others would have been answered alike.
@@ -161,6 +168,6 @@ test('[SWARM-7] a command of a timer is not kept as an answer', () => {
   swarm.do(hold, { remember: false });
   const sent: Execute[] = [];
   swarm.now += 5_000;
-  runTimers({ sql: swarm.sql, now: () => swarm.now, execute: (command) => sent.push(command) });
+  run(swarm, (command) => sent.push(command));
   expect(sent).toMatchObject([{ remember: false, actor: { kind: 'system', id: 'timer' } }]);
 });

@@ -20,11 +20,12 @@ import { outlineOf } from '../../durable-objects/swarm/outline.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { createSnapshots } from '../../durable-objects/swarm/snapshots.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
-import { runTimers } from '../../durable-objects/swarm/timers.ts';
+import { beginTimers, runTimers, type TimerDeps } from '../../durable-objects/swarm/timers.ts';
 import { runWhatIf } from '../../durable-objects/swarm/what-if.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { type MemoryObjectStore, memoryObjectStore } from '../contract/memory-object-store.ts';
 import { entropyOf, OWNER, SYSTEM, TENANT } from '../core/memory-swarm.ts';
+import { openTries } from '../core/open-tries.ts';
 import { StoreSwarm } from '../core/store-swarm.ts';
 
 /** What every swarm of the family has. */
@@ -59,6 +60,7 @@ export class ForkObject implements Relative {
     this.store.audit();
     this.filler = createFiller({
       sql: this.sql,
+      tries: openTries(this.sql, now),
       past: () => this.#family.past,
       objects: this.#family.objects,
       execute: (commands) => this.store.executeMany(commands).executed,
@@ -107,7 +109,10 @@ export class ForkObject implements Relative {
   }
 
   runDue(): void {
-    runTimers({ sql: this.sql, now: () => this.#family.now(), execute: (command) => void this.send(command) });
+    const now = () => this.#family.now();
+    const { sql } = this;
+    const timers: TimerDeps = { sql, tries: openTries(sql, now), now, execute: (command) => void this.send(command) };
+    runTimers(beginTimers(timers), timers);
   }
 
   row<K extends Kind>(kind: K, id: string): Rows[K] {

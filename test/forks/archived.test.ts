@@ -20,6 +20,7 @@ import { openSwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { ArchivedSwarm, dayMs } from '../archive/an-archive.ts';
 import { entropyOf, SWARM, TENANT } from '../core/memory-swarm.ts';
+import { openTries } from '../core/open-tries.ts';
 
 let forks = 0;
 
@@ -69,6 +70,7 @@ async function forkOf(parent: ArchivedSwarm, seq: number) {
   const store = open();
   const filler = createFiller({
     sql,
+    tries: openTries(sql, () => parent.now),
     past: () => ({ rows: (_, ...rest) => past.rows(...rest) }) as PastPort, // a filler asks for nothing else
     objects: parent.objects,
     execute: (commands) => store.executeMany(commands).executed,

@@ -9,6 +9,7 @@ import { createForking, outwardExporter } from '../../durable-objects/swarm/fork
 import { aDescription, anOffer } from '../core/builders.ts';
 import { OWNER } from '../core/memory-swarm.ts';
 import { World } from '../core/model-world.ts';
+import { openTries } from '../core/open-tries.ts';
 import { Family, type ForkObject } from './a-family.ts';
 
 async function aFork(seed = 5_100): Promise<{ family: Family; fork: ForkObject }> {
@@ -43,6 +44,7 @@ function outward(fork: ForkObject): readonly string[] {
 function forking({ store, sql }: ForkObject, family: Family) {
   return createForking({
     sql,
+    tries: openTries(sql, () => family.now()),
     store,
     past: () => family.past,
     objects: family.objects,
