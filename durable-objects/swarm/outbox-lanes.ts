@@ -22,6 +22,8 @@ export interface LaneDeps {
   readonly send: WebhookSenderPort['send'];
   /** Resolves when what was written so far is durable. */
   durable(): Promise<void>;
+  /** To be awaited before the next piece of work; null when there is nothing to wait for [TURN-1]. */
+  giveWay(): Promise<void> | null;
   /** Keeps the object awake until it is done. */
   waitUntil(work: Promise<void>): void;
   /** A lane has ended; what is left in it waits for the alarm. */
@@ -57,21 +59,28 @@ export function createLanes(deps: LaneDeps): () => void {
   };
 }
 
-function drainDeps({ sql, store, door, readEvents, send, squad }: LaneDeps): DrainDeps {
+function drainDeps({ sql, store, door, readEvents, send, squad, giveWay }: LaneDeps): DrainDeps {
   return {
     sql,
     now: () => Date.now(),
     toSquad: (number, effects) => toSquad(number, effects, store, squad),
-    run: async (effect) => runInside(effect, { read: store.read, execute: door.must }),
-    send: (effect) =>
-      sendDelivery(effect, {
+    run: async (effect) => {
+      const turn = giveWay();
+      if (turn) await turn;
+      runInside(effect, { read: store.read, execute: door.must });
+    },
+    send: async (effect) => {
+      const turn = giveWay();
+      if (turn) await turn;
+      await sendDelivery(effect, {
         store,
         readEvents,
         send,
         execute: door.must,
         now: () => Date.now(),
         random: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-      }),
+      });
+    },
     park: (id, effect, tries) =>
       door.system(`park:${id}`, { type: 'ParkTimer', timer: `outbox/${id}`, command: effect.kind, tries }),
   };

@@ -3,6 +3,7 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
+import { tenantOf } from '../../core/archive/keys.ts';
 import { Fault } from '../../core/assert.ts';
 import type {
   Admission,
@@ -36,10 +37,12 @@ import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
 import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
+import { isolateTurns } from '../turns.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream } from './export.ts';
+import { takeFactsInTurns } from './fact-turns.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { createForking, type Forking } from './forking.ts';
@@ -103,6 +106,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       execute: (commands) => door.execute(commands),
       durable,
       moment: () => scheduler.wait(0),
+      giveWay: this.#giveWay,
     });
     const tell = (): void => {
       this.#clock.arm();
@@ -141,7 +145,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       isSealed: () => store.seal() !== null,
     });
     this.#drain = createLanes({
-      ...{ sql, store, door, durable, readEvents: reader.read },
+      ...{ sql, store, door, durable, readEvents: reader.read, giveWay: this.#giveWay },
       squad: (name) => env.SQUAD.get(env.SQUAD.idFromName(name)),
       send: (request) => env.WEBHOOK_SENDER.send(request),
       waitUntil: (work) => ctx.waitUntil(work),
@@ -318,7 +322,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async reportFacts(batch: FactBatch): Promise<FactsAnswer> {
-    return takeFacts(batch, { read: this.#store.read, execute: (commands) => this.#door.execute(commands) });
+    const deps = { read: this.#store.read, execute: (commands: readonly Execute[]) => this.#door.execute(commands) };
+    return takeFactsInTurns(batch, { take: (facts) => takeFacts(facts, deps), giveWay: this.#giveWay });
   }
 
   async continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer> {
@@ -333,6 +338,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async ordersUndelivered(orders: readonly OrderId[]): Promise<void> {
     for (const order of orders) {
+      await this.#giveWay();
       const attempt = `att_${order.slice('ord_'.length)}` as const;
       const task = this.#store.read.taskOfAttempt(attempt);
       if (task) this.#door.system(`undelivered:${order}`, { type: 'ReportUndelivered', task, attempt });
@@ -350,11 +356,27 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#clock.armAt(Date.now() + pause);
       return;
     }
-    runTimers({ sql: this.#sql, now: () => Date.now(), execute: this.#door.must });
+    await this.#runTimers();
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
     this.#drain();
     this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
     this.#clock.arm();
+  }
+
+  /** Runs what is due; when a turn's worth is done, others run before the rest [TURN-1]. */
+  async #runTimers(): Promise<void> {
+    let turn: Promise<void> | null = null;
+    do {
+      if (turn) await turn;
+      turn = null;
+      const execute = (command: Execute): void => {
+        turn = this.#giveWay();
+        // As if nothing could be written just now: the timer and those behind it stay as they are.
+        if (turn) throw new Fault('others come first', { retryable: true });
+        this.#door.must(command);
+      };
+      runTimers({ sql: this.#sql, now: () => Date.now(), execute });
+    } while (turn);
   }
 
   /** Tells of what was written: executors, receivers and timers at once, followers when it is durable. */
@@ -365,11 +387,20 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
     if (events.length === 0) return;
     this.#load.saw(events.length);
+    isolateTurns.spent(this.#tenant, events.length, textOf(events));
     this.#tally.saw(events);
     if (!told && this.#recording.recorder.nextDue() !== null) this.#clock.arm();
     const subjects = events.map(({ subject }) => subject);
     this.ctx.waitUntil(this.ctx.storage.sync().then(() => this.#followers.wake(subjects)));
   }
+
+  /** Whose work this is. What is not created yet is nobody's, and shares with all of that kind. */
+  get #tenant(): string {
+    const origin = this.#store.origin();
+    return origin === null ? '' : tenantOf(origin);
+  }
+
+  readonly #giveWay = (): Promise<void> | null => isolateTurns.next(this.#tenant);
 
   /** Everything goes, the tables too; they are made again at once, for whoever comes next. */
   async #empty(): Promise<void> {
@@ -381,4 +412,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const at = Date.now();
     return { at, actor, ids: idSource(at, randomBytes(10)), commandId: `read:${actorName(actor)}`, trace: null };
   }
+}
+
+/** How much text the events are. */
+function textOf(events: readonly StoredEvent[]): number {
+  let chars = 0;
+  for (const { body } of events) chars += body.length;
+  return chars;
 }

@@ -24,6 +24,7 @@ function aDisk(fails: readonly string[] = []) {
     },
     durable: () => new Promise((resolve) => void syncs.push(resolve)),
     moment: async () => {},
+    giveWay: () => null,
   });
   /** Everything that can go on does; then the oldest wait for the disk ends. */
   const turn = async () => {
