@@ -43,7 +43,9 @@ export function createTurns({ moment }: TurnsDeps): Turns {
   const had = new Map<string, number>();
   /** Where the scale stands: who comes anew begins here, and saves nothing up. */
   let level = 0;
-  let served = 0;
+  /** Turns of the loop in which something that waits has asked, and whether one of them was served in this one. */
+  let turn = 0;
+  let isServed = false;
   let asked = 0;
   let pieces = 0;
   let chosen: string | null = null;
@@ -88,23 +90,29 @@ export function createTurns({ moment }: TurnsDeps): Turns {
   }
 
   function serve(who: string): void {
-    served++;
+    isServed = true;
     chosen = null;
-    level = Math.max(level, had.get(who) ?? 0);
-    had.set(who, level + (meters.get(who) ?? 0));
+    const before = had.get(who) ?? level;
+    level = Math.max(level, before);
+    had.set(who, before + (meters.get(who) ?? 0));
     meters.delete(who);
   }
 
   async function wait(who: string): Promise<void> {
     ask(who, true);
     for (;;) {
-      const before = served;
+      const from = turn;
       await moment();
+      // Of those that have waited since the turn before, the first to ask.
+      if (from === turn) {
+        turn++;
+        isServed = false;
+      }
       ask(who, false);
       // Another piece of the same tenant has had its turn, and there is room in it.
       if (!isDone(who)) break;
       // One tenant for each turn of the loop: behind the one that was just served, what has arrived comes first.
-      if (before !== served) continue;
+      if (isServed) continue;
       if (chosen === null || isGone(chosen)) chosen = fairest();
       if (chosen !== who) continue;
       serve(who);
@@ -152,6 +160,25 @@ function forgetOldest(meters: Map<string, number>): void {
   const [oldest] = meters.keys();
   if (oldest !== undefined) meters.delete(oldest);
 }
+
+/** The work of one tenant, as whoever does it sees it. */
+export interface Work {
+  /** A piece was done: so many rows or events, so much text. */
+  spent(rows: number, bytes: number): void;
+  /** To be awaited before the next piece; null when there is nothing to wait for. */
+  giveWay(): Promise<void> | null;
+}
+
+/** @param who asked each time: an object may learn only later whose it is */
+export function workOf(turns: Turns, who: () => string): Work {
+  return {
+    spent: (rows, bytes) => turns.spent(who(), rows, bytes),
+    giveWay: () => turns.next(who()),
+  };
+}
+
+/** Of work that has the thread to itself. */
+export const ALONE: Work = { spent: () => {}, giveWay: () => null };
 
 /** The turns of this isolate: of the Worker and of every object in it. */
 export const isolateTurns: Turns = createTurns({ moment: () => scheduler.wait(0) });

@@ -13,6 +13,7 @@ import { type Log, loggerOf } from '../core/log-line.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
 import type { TelemetrySink } from '../core/telemetry/port.ts';
 import type { TraceExporterPort } from '../core/traces/port.ts';
+import { isolateTurns } from '../durable-objects/turns.ts';
 import { createApp } from './api/app.ts';
 import type { ApiDeps } from './api/deps.ts';
 import { type CloudEnv, readSink } from './cloud/settings.ts';
@@ -159,6 +160,7 @@ function depsOf(env: Env, baseUrl: string): ApiDeps {
     baseUrl,
     trustedOrigins: [],
     allowPrivate: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
+    turns: isolateTurns,
     now: () => Date.now(),
     entropy: (count) => randomBytes(count),
     pause: (ms) => scheduler.wait(ms),

@@ -15,6 +15,7 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import type { TraceExporterPort } from '../../core/traces/port.ts';
 import type { Sql } from '../sql-port.ts';
+import type { Work } from '../turns.ts';
 import { createFiller, type Filler } from './fill.ts';
 import { newSigningKey } from './signing-key.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -36,6 +37,7 @@ export interface ForkingDeps {
   /** Makes the object as it was before anyone had called it. */
   empty(): Promise<void>;
   now(): number;
+  readonly work?: Work;
 }
 
 export interface Forking extends ForkPort {
@@ -44,6 +46,7 @@ export interface Forking extends ForkPort {
 
 export function createForking(deps: ForkingDeps): Forking {
   const { sql, store, execute, objects } = deps;
+  const work = deps.work === undefined ? {} : { work: deps.work };
   const chore = createFiller({
     sql,
     past: deps.past,
@@ -53,6 +56,7 @@ export function createForking(deps: ForkingDeps): Forking {
     newKey: newSigningKey,
     databaseSize: deps.databaseSize,
     now: deps.now,
+    ...work,
   });
   const forkOf = () => store.read.row('swarm', SELF)?.fork;
   const refusal = (): Rejection | null =>
@@ -70,7 +74,7 @@ export function createForking(deps: ForkingDeps): Forking {
     async runWhatIf(actor, wanted) {
       const refused = refusal();
       if (refused) return err(refused);
-      const ran = await runWhatIf(actor, wanted, { read: store.read, past: deps.past, execute });
+      const ran = await runWhatIf(actor, wanted, { read: store.read, past: deps.past, execute, ...work });
       await deps.durable();
       return ran;
     },

@@ -37,11 +37,12 @@ import { eventPage } from '../event-page.ts';
 import { migrate } from '../migrate.ts';
 import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
-import { isolateTurns } from '../turns.ts';
+import { isolateTurns, type Work, workOf } from '../turns.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream } from './export.ts';
+import { textOf } from './export-ndjson.ts';
 import { takeFactsInTurns } from './fact-turns.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
@@ -81,6 +82,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #clock: AlarmClock;
   /** Starts to carry out what the outbox holds. */
   readonly #drain: () => void;
+  /** An imported journal may speak of another tenant; what is not created yet is nobody's, and shares with all of that kind. */
+  readonly #work: Work = workOf(
+    isolateTurns,
+    () => this.#store.seal()?.start.tenant ?? tenantOf(this.#store.origin() ?? '/'),
+  );
 
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
@@ -106,14 +112,14 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       execute: (commands) => door.execute(commands),
       durable,
       moment: () => scheduler.wait(0),
-      giveWay: this.#giveWay,
+      giveWay: this.#work.giveWay,
     });
     const tell = (): void => {
       this.#clock.arm();
       this.#drain();
     };
     this.#forking = createForking({
-      ...{ sql, store, objects, databaseSize, durable, now, told: tell },
+      ...{ sql, store, objects, databaseSize, durable, now, told: tell, work: this.#work },
       past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
       execute: door.executeOne,
       empty: async () => {
@@ -145,14 +151,14 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       isSealed: () => store.seal() !== null,
     });
     this.#drain = createLanes({
-      ...{ sql, store, door, durable, readEvents: reader.read, giveWay: this.#giveWay },
+      ...{ sql, store, door, durable, readEvents: reader.read, giveWay: this.#work.giveWay },
       squad: (name) => env.SQUAD.get(env.SQUAD.idFromName(name)),
       send: (request) => env.WEBHOOK_SENDER.send(request),
       waitUntil: (work) => ctx.waitUntil(work),
       ended: () => this.#clock.arm(),
     });
     this.#importer = createImporter({
-      ...{ sql, now, databaseSize },
+      ...{ sql, now, databaseSize, work: this.#work },
       empty: () => this.#empty(),
       abandonAt: (at) => this.#clock.force(at),
       changed: () => store.reload(),
@@ -263,6 +269,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     return exportStream(format, checkpoint, {
       store: this.#store,
       readEvents: this.#recording.reader.read,
+      work: this.#work,
     });
   }
 
@@ -313,7 +320,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async hotEvents(from: number, limit: number): Promise<readonly StoredEvent[]> {
     const to = from + Math.min(limit, journalPageMax) - 1;
-    const page = await eventPage(from, to, async (from, to) => ok(this.#store.events(from, to - from + 1)));
+    const page = await eventPage(from, to, async (from, to) => {
+      await this.#work.giveWay();
+      const events = this.#store.events(from, to - from + 1);
+      this.#work.spent(events.length / eventsReadInOne, textOf(events));
+      return ok(events);
+    });
     return page.ok ? page.value : [];
   }
 
@@ -323,7 +335,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async reportFacts(batch: FactBatch): Promise<FactsAnswer> {
     const deps = { read: this.#store.read, execute: (commands: readonly Execute[]) => this.#door.execute(commands) };
-    return takeFactsInTurns(batch, { take: (facts) => takeFacts(facts, deps), giveWay: this.#giveWay });
+    return takeFactsInTurns(batch, { take: (facts) => takeFacts(facts, deps), giveWay: this.#work.giveWay });
   }
 
   async continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer> {
@@ -338,7 +350,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async ordersUndelivered(orders: readonly OrderId[]): Promise<void> {
     for (const order of orders) {
-      await this.#giveWay();
+      await this.#work.giveWay();
       const attempt = `att_${order.slice('ord_'.length)}` as const;
       const task = this.#store.read.taskOfAttempt(attempt);
       if (task) this.#door.system(`undelivered:${order}`, { type: 'ReportUndelivered', task, attempt });
@@ -370,7 +382,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       if (turn) await turn;
       turn = null;
       const execute = (command: Execute): void => {
-        turn = this.#giveWay();
+        turn = this.#work.giveWay();
         // As if nothing could be written just now: the timer and those behind it stay as they are.
         if (turn) throw new Fault('others come first', { retryable: true });
         this.#door.must(command);
@@ -387,20 +399,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
     if (events.length === 0) return;
     this.#load.saw(events.length);
-    isolateTurns.spent(this.#tenant, events.length, textOf(events));
+    this.#work.spent(events.length, textOf(events));
     this.#tally.saw(events);
     if (!told && this.#recording.recorder.nextDue() !== null) this.#clock.arm();
     const subjects = events.map(({ subject }) => subject);
     this.ctx.waitUntil(this.ctx.storage.sync().then(() => this.#followers.wake(subjects)));
   }
-
-  /** Whose work this is. What is not created yet is nobody's, and shares with all of that kind. */
-  get #tenant(): string {
-    const origin = this.#store.origin();
-    return origin === null ? '' : tenantOf(origin);
-  }
-
-  readonly #giveWay = (): Promise<void> | null => isolateTurns.next(this.#tenant);
 
   /** Everything goes, the tables too; they are made again at once, for whoever comes next. */
   async #empty(): Promise<void> {
@@ -414,9 +418,5 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 }
 
-/** How much text the events are. */
-function textOf(events: readonly StoredEvent[]): number {
-  let chars = 0;
-  for (const { body } of events) chars += body.length;
-  return chars;
-}
+/** An event that is only read costs as much as a part of one that is decided. */
+const eventsReadInOne = 8;

@@ -18,6 +18,9 @@ const STORAGE = 'of the object’s size: a gigabyte of rows';
 export const NOT_REACHED = {
   bodyBytesMax: API,
   frameBytesMax: SQUAD,
+  turnRows: SIZE,
+  turnBytes: SIZE,
+  shareInFlightMax: API,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
   retryMsMin: PACE,
   retryMsMax: PACE,
