@@ -13,6 +13,7 @@ import { type Log, loggerOf } from '../core/log-line.ts';
 import type { SwarmService, WebhookSenderPort } from '../core/swarm/service.ts';
 import type { TelemetrySink } from '../core/telemetry/port.ts';
 import type { TraceExporterPort } from '../core/traces/port.ts';
+import { isolateTurns } from '../durable-objects/turns.ts';
 import { type Api, createApp } from './api/app.ts';
 import type { PlatformDeps } from './api/deps.ts';
 import { keyScopes } from './api/key-scopes.ts';
@@ -171,6 +172,7 @@ function depsOf(env: Env): PlatformDeps {
     tokenKey: deriveKey(master, 'tokens'),
     sealKey: deriveKey(master, 'seal'),
     allowPrivate: env.STARLING_ALLOW_PRIVATE_ADDRESSES === '1',
+    turns: isolateTurns,
     now: () => Date.now(),
     entropy: (count) => randomBytes(count),
     pause: (ms) => scheduler.wait(ms),

@@ -3,7 +3,8 @@
 
 import type { StoredEvent } from '../journal/event.ts';
 import { isSame, type Json, type JsonObject } from '../json.ts';
-import { diffCharsMax } from '../limits.ts';
+import { diffCharsMax, turnBytes, turnRows } from '../limits.ts';
+import { drawJson, roomFor } from '../room.ts';
 import { type Shown, show, viewsWithin } from '../swarm/answer.ts';
 import type { Read } from '../swarm/read.ts';
 import type { Kind, Rows } from '../swarm/state.ts';
@@ -13,6 +14,9 @@ import type { Past } from './past.ts';
 import { keysOf } from './past.ts';
 import type { PastMoment } from './port.ts';
 import { kindOf } from './state-tree.ts';
+
+/** Comparing a row is quicker than deciding one. */
+const rowsPerTurn = 4 * turnRows;
 
 /** Kinds that are shown, as a table so that a new one is not forgotten. */
 const SHOWN: Readonly<Record<Kind, Shown | null>> = {
@@ -40,7 +44,12 @@ export interface Difference {
   see(events: readonly StoredEvent[], past: Past): void;
   /** How many events of those that were seen can be shown, when their text is too much for all of them; else null. */
   most(): number | null;
-  /** At the later moment: what has changed, the rows of one page of it. */
+  /**
+   * At the later moment: goes on finding out which rows have changed, a turn's worth of them; to be called until it is done.
+   * Something that has to be loaded first may stop it: then it goes on where it was.
+   */
+  compare(past: Past): { readonly isDone: boolean; readonly rows: number; readonly chars: number };
+  /** When all are compared: what has changed, the rows of one page of it. */
   show(
     moments: { readonly from: PastMoment; readonly to: PastMoment },
     page: { readonly limit: number; readonly cursor: string | null },
@@ -56,6 +65,10 @@ export function openDifference(): Difference {
   let most: number | null = null;
   let settledMicro = 0;
   let seenTo = 0;
+  /** Keys of all rows that were touched, in order, once they are to be compared; and how many of them are. */
+  let keys: readonly string[] | null = null;
+  let compared = 0;
+  const changed: string[] = [];
   return {
     see(page, past) {
       for (const key of keysOf(page)) if (!before.has(key)) before.set(key, rowAt(key, past));
@@ -71,8 +84,20 @@ export function openDifference(): Difference {
       }
     },
     most: () => most,
+    compare(past) {
+      keys ??= [...before.keys()].sort();
+      let [rows, chars] = [0, 0];
+      while (compared < keys.length && rows < rowsPerTurn && chars < turnBytes) {
+        const key = keys[compared] ?? '';
+        const one = comparison(key, before, past);
+        if (one.isChanged) changed.push(key);
+        rows++;
+        chars += one.chars;
+        compared++;
+      }
+      return { isDone: compared === keys.length, rows: (rows * turnRows) / rowsPerTurn, chars };
+    },
     show({ from, to }, { limit, cursor }, past) {
-      const changed = [...before.keys()].filter((key) => isChanged(key, before, past)).sort();
       const start = cursor === null ? 0 : changed.findIndex((key) => key > cursor);
       const wanted = start < 0 ? [] : changed.slice(start, start + limit);
       const data = viewsWithin(wanted, (key) => changeOf(key, before, past));
@@ -108,9 +133,13 @@ function rowAt(key: string, past: Past): Rows[Kind] | null {
   return past.row(kind, key.slice(kind.length + 1));
 }
 
-function isChanged(key: string, before: RowsBefore, past: Past): boolean {
+/** One that was not there before has changed, whatever it is. `chars`: what looking at both of them takes, about. */
+function comparison(key: string, before: RowsBefore, past: Past): { readonly isChanged: boolean; readonly chars: number } {
   const row = before.get(key) ?? null;
-  return row === null || !isSame(row, rowAt(key, past));
+  if (row === null) return { isChanged: true, chars: 0 };
+  const room = roomFor(turnBytes);
+  drawJson(room, row);
+  return { isChanged: !isSame(row, rowAt(key, past)), chars: 2 * room.used() };
 }
 
 function viewOf(kind: Kind, row: Rows[Kind] | null, read: Read): Json {
@@ -146,8 +175,9 @@ function isObject(value: Json): value is JsonObject {
 
 function balancesOf(before: RowsBefore, past: Past): Json {
   const balances: Json[] = [];
-  for (const key of [...before.keys()].sort()) {
-    const is = kindOf(key) === 'account' ? past.row('account', key.slice('account/'.length)) : null;
+  const accounts = [...before.keys()].filter((key) => kindOf(key) === 'account');
+  for (const key of accounts.sort()) {
+    const is = past.row('account', key.slice('account/'.length));
     if (is === null) continue;
     const was = readBefore(before, past).row('account', is.id);
     const [then, now] = [accountView(was ?? { id: is.id, postedMicro: 0, heldMicro: 0 }), accountView(is)];

@@ -16,6 +16,8 @@ export type At = { readonly seq: number } | { readonly time: number } | 'now';
 /** What a swarm says of a moment, for whoever rebuilds it. */
 export interface Outline {
   readonly origin: string;
+  /** Whose object it is: an imported journal may speak of another. */
+  readonly tenant: string;
   /** The last event of the moment. */
   readonly seq: number;
   /** The newest snapshot at or before it, and before `before` where that was asked; null: from the beginning. */

@@ -13,7 +13,9 @@ import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { snapshotCharsMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
+import { piecesOf } from '../pieces.ts';
 import { getManifest } from '../snapshot-files.ts';
+import { ALONE, type Work } from '../turns.ts';
 import { type Chunks, createChunks, DamagedChunk } from './chunks.ts';
 
 export interface MomentDeps {
@@ -21,6 +23,8 @@ export interface MomentDeps {
   readonly objects: ObjectStore;
   /** Events `from`–`to` of the swarm that the outline is of, or the first of them, hot or archived, checked. */
   readEvents(from: number, to: number, outline: Outline): Promise<Result<readonly StoredEvent[], Rejection>>;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
 }
 
 /** A moment that stands open. */
@@ -57,10 +61,8 @@ interface View {
 const viewsMax = 3;
 /** What they may hold together. */
 const viewsCharsMax = 2 * snapshotCharsMax;
-/** Events folded at once. */
+/** Events read at once. */
 const pageEvents = 1_000;
-/** Events whose rows are loaded together. */
-const foldedAtOnce = 200;
 /** Snapshots passed over before a question is given up. */
 const fallbacksMax = 10;
 /** Chunks that one question may load. */
@@ -173,9 +175,10 @@ export function createMoments(deps: MomentDeps): Moments {
 function openedOn(
   view: View,
   outline: Outline,
-  deps: Pick<MomentDeps, 'readEvents'> & { readonly chunks: Chunks },
+  deps: Pick<MomentDeps, 'readEvents' | 'work'> & { readonly chunks: Chunks },
 ): Opened {
   const { past } = view;
+  const { work = ALONE } = deps;
   const load = (hash: string): Promise<void> => deps.chunks.load(tenantOf(outline.origin), hash);
   async function fold(events: readonly StoredEvent[], see?: (events: readonly StoredEvent[]) => void): Promise<void> {
     deps.chunks.begin();
@@ -203,9 +206,14 @@ function openedOn(
         if (!read.ok) return read;
         const events = read.value;
         // What is read from the archive was checked there; rows of the swarm's own table may have changed places.
-        const holds = events.every((event) => event.seq < outline.hotFrom || hashHolds(outline.origin, event));
-        if (!holds || !follows(events, view.moment)) return err({ code: 'history_damaged', seq: from });
-        for (let i = 0; i < events.length; i += foldedAtOnce) await fold(events.slice(i, i + foldedAtOnce), see);
+        if (events.length === 0) return err({ code: 'history_damaged', seq: from });
+        for (const piece of piecesOf(events)) {
+          const holds = piece.events.every((event) => event.seq < outline.hotFrom || hashHolds(outline.origin, event));
+          if (!holds || !follows(piece.events, view.moment)) return err({ code: 'history_damaged', seq: from });
+          await fold(piece.events, see);
+          work.spent(piece.events.length, piece.chars);
+          await work.giveWay();
+        }
       }
       return ok(view.moment);
     },

@@ -14,6 +14,7 @@ import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Query } from '../../core/swarm/service.ts';
 import { KINDS } from '../../core/swarm/state.ts';
 import { eventPage } from '../event-page.ts';
+import { ALONE, type Work } from '../turns.ts';
 import { createMoments, type MomentDeps, type Opened } from './moments.ts';
 
 export interface PastDeps extends MomentDeps {
@@ -28,9 +29,11 @@ export type PastService = { readonly [K in keyof PastPort]: Unnamed<PastPort[K]>
 
 /** Characters of rows in one page of a state. */
 const pageCharsMax = 1_000_000;
+/** A row that is only read and written down costs as much as a part of one that is decided. */
+const rowsReadInOne = 4;
 
 export function createPast({ momentOf, ...deps }: PastDeps): PastService {
-  const { history } = deps;
+  const { history, work = ALONE } = deps;
   const moments = createMoments(deps);
   return {
     read: async (actor, at, query) => {
@@ -49,19 +52,27 @@ export function createPast({ momentOf, ...deps }: PastDeps): PastService {
         const start = opened.moment;
         const gone = await goOn(opened, ends.value.to, difference);
         if (!gone.ok) return gone;
+        for (let isDone = false; !isDone; ) {
+          const compared = await opened.ask((past) => difference.compare(past));
+          isDone = compared.isDone;
+          work.spent(compared.rows, compared.chars);
+          await work.giveWay();
+        }
         const shown = await opened.ask((past) => difference.show({ from: start, to: opened.moment }, page, past));
         return ok(shown as Json);
       });
     },
     rows: (at, after) =>
       moments.with(null, at, async ({ moment, ask }) => {
+        await work.giveWay();
         const entries = await ask((past) => pageOf(past, after));
-        return ok({ moment, ...entries });
+        work.spent(entries.entries.length / rowsReadInOne, entries.chars);
+        return ok({ moment, entries: entries.entries, next: entries.next });
       }),
     stateHash: (actor, at) =>
       moments.with(actor, at, async (opened) => {
         const { moment } = opened;
-        const tree = await treeOf(opened);
+        const tree = await treeOf(opened, work);
         const rows = tree.reduce((sum, ref) => sum + ref.rows, 0);
         return ok({ moment, stateHash: stateHashOf(tree), rows });
       }),
@@ -124,7 +135,7 @@ async function goOn(opened: Opened, to: number, difference: Difference): Promise
 }
 
 /** The chunks of a moment's whole state. What has changed is chunked anew, with one old chunk of it loaded at a time. */
-async function treeOf({ past, ask }: Opened): Promise<readonly ChunkRef[]> {
+async function treeOf({ past, ask }: Opened, work: Work): Promise<readonly ChunkRef[]> {
   const { refs } = past;
   const tree: ChunkRef[] = [];
   const add = (chunk: Chunk | null): void => {
@@ -138,7 +149,13 @@ async function treeOf({ past, ask }: Opened): Promise<readonly ChunkRef[]> {
       const from = i === range.start ? range.from : (refs[i]?.first ?? null);
       const until = i + 1 < range.end ? (refs[i + 1]?.first ?? null) : range.until;
       const entries = await ask((past) => [...past.entries({ kind: range.kind, from, until })]);
-      for (const entry of entries) add(chunker.take(entry));
+      let chars = 0;
+      for (const entry of entries) {
+        add(chunker.take(entry));
+        chars += entry[1].length;
+      }
+      work.spent(entries.length / rowsReadInOne, chars);
+      await work.giveWay();
     }
     add(chunker.end());
     at = range.end;
@@ -150,7 +167,7 @@ async function treeOf({ past, ask }: Opened): Promise<readonly ChunkRef[]> {
 function pageOf(
   past: Past,
   after: string | null,
-): { readonly entries: readonly Entry[]; readonly next: string | null } {
+): { readonly entries: readonly Entry[]; readonly next: string | null; readonly chars: number } {
   const entries: Entry[] = [];
   let chars = 0;
   for (const kind of [...KINDS].sort()) {
@@ -159,10 +176,10 @@ function pageOf(
     const from = after?.startsWith(`${kind}/`) ? after : null;
     for (const entry of past.entries({ kind, from, until: null })) {
       if (entry[0] === after) continue;
-      if (chars > pageCharsMax) return { entries, next: entries.at(-1)?.[0] ?? null };
+      if (chars > pageCharsMax) return { entries, next: entries.at(-1)?.[0] ?? null, chars };
       entries.push(entry);
       chars += entry[0].length + entry[1].length;
     }
   }
-  return { entries, next: null };
+  return { entries, next: null, chars };
 }

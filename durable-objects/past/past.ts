@@ -8,6 +8,7 @@ import { type Actor, actorName } from '../../core/envelope.ts';
 import type { At, HistoryPort, PastPort } from '../../core/history/port.ts';
 import { idSource } from '../../core/ids.ts';
 import type { Query } from '../../core/swarm/service.ts';
+import { isolateTurns, workOf } from '../turns.ts';
 import { pastEvents } from './past-events.ts';
 import { createPast, type PastService } from './past-service.ts';
 
@@ -48,8 +49,14 @@ export class PastObject extends DurableObject<PastEnv> implements PastPort {
     const { SWARM, ARCHIVE_STORE } = this.env;
     // A stub is the object's methods over RPC; asked for anew each time, as one that saw a fault is not used again.
     const live = (): HistoryPort => SWARM.get(SWARM.idFromName(swarm)) as HistoryPort;
+    /** Whose swarm it is: each outline says so. */
+    let tenant = '';
     const history: HistoryPort = {
-      outline: (actor, at, before) => live().outline(actor, at, before),
+      outline: async (actor, at, before) => {
+        const outline = await live().outline(actor, at, before);
+        if (outline.ok) ({ tenant } = outline.value);
+        return outline;
+      },
       hotEvents: (from, limit) => live().hotEvents(from, limit),
     };
     const objects = ARCHIVE_STORE;
@@ -57,6 +64,7 @@ export class PastObject extends DurableObject<PastEnv> implements PastPort {
       history,
       objects,
       readEvents: pastEvents({ history, objects }),
+      work: workOf(isolateTurns, () => tenant),
       momentOf: (actor, at) => ({
         at,
         actor,

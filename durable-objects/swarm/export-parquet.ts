@@ -5,18 +5,20 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
+import { ALONE, type Work } from '../turns.ts';
 import { exportPages } from './export-ndjson.ts';
 import type { ReadEvents } from './merkle-tree.ts';
 import { columnsOf, EVENT_FILE, markEntry } from './segment-file.ts';
 
-/** A row group ends after so many events, or so much text. */
-const groupEventsMax = 8_192;
-const groupCharsMax = 4 * 1024 * 1024;
+/** A row group ends after so many events, or so much text: one is written in one turn. */
+const groupEventsMax = 1_024;
+const groupCharsMax = 1024 * 1024;
 
 /** The whole journal as a Parquet file; the signed checkpoint stands in its metadata as `starling.checkpoint`. */
 export async function* parquetExport(
   checkpoint: SignedCheckpoint,
   readEvents: ReadEvents,
+  work: Work = ALONE,
 ): AsyncGenerator<Uint8Array, void> {
   const { origin, size, head, root } = checkpoint;
   const bytes = new PassingWriter();
@@ -29,7 +31,7 @@ export async function* parquetExport(
       { key: 'starling.checkpoint', value: canonical(checkpoint) },
     ],
   });
-  for await (const events of groups(checkpoint, readEvents)) {
+  for await (const events of groups(checkpoint, readEvents, work)) {
     await writer.write({ columnData: columnsOf(events), rowGroupSize: events.length, pageSize: 0 });
     yield bytes.take();
   }
@@ -37,10 +39,14 @@ export async function* parquetExport(
   yield bytes.take();
 }
 
-async function* groups(checkpoint: SignedCheckpoint, readEvents: ReadEvents): AsyncGenerator<StoredEvent[], void> {
+async function* groups(
+  checkpoint: SignedCheckpoint,
+  readEvents: ReadEvents,
+  work: Work,
+): AsyncGenerator<StoredEvent[], void> {
   let group: StoredEvent[] = [];
   let chars = 0;
-  for await (const events of exportPages(checkpoint, readEvents)) {
+  for await (const events of exportPages(checkpoint, readEvents, work)) {
     group.push(...events);
     for (const { body } of events) chars += body.length;
     if (group.length < groupEventsMax && chars < groupCharsMax) continue;

@@ -29,6 +29,7 @@ import { KINDS, type Kind, type Rows, SELF, type Swarm } from '../../core/swarm/
 import { putChunk, putManifest } from '../snapshot-files.ts';
 import { first, type Sql } from '../sql-port.ts';
 import type { Tries } from '../tries.ts';
+import { ALONE, type Work } from '../turns.ts';
 import { rowInserter } from './insert-rows.ts';
 import type { Chore } from './recorder.ts';
 
@@ -46,6 +47,8 @@ export interface FillDeps {
   /** Bytes that the object's storage holds. */
   databaseSize(): number;
   now(): number;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
 }
 
 export interface Filler extends Chore {
@@ -65,12 +68,14 @@ type Base = Extract<ForkCommand, { readonly type: 'ForkSwarm' }>['base'];
 
 /** One call fills so long; the object goes on by itself. */
 const fillMs = 20_000;
-/** Devices and tasks that one decision settles. */
-const settledAtOnce = 500;
+/** Devices and tasks that one decision settles: each says a few events. */
+const settledAtOnce = 32;
 /** Chunks that are under way to the storage at once. */
 const uploadsAtOnce = 6;
 /** A task may have hundreds of kilobytes. */
 const largeRowsAtOnce = 50;
+/** A row that is kept as it comes costs as much as a part of one that is decided. */
+const rowsKeptInOne = 8;
 const MARK = 'filling';
 /** As the recorder names it, and who does it when somebody asks. */
 const WORK = 'chore/fill';
@@ -94,6 +99,7 @@ export function createFiller(deps: FillDeps): Filler {
         mark.phase === 'rows'
           ? await takeRows(mark, { ...deps, set, isGone: () => mark === null }, until)
           : settle(deps, () => set(null));
+      await deps.work?.giveWay();
       if (!went.ok) return went;
     } while (deps.now() < until);
     return ok(mark === null ? 'ready' : 'filling');
@@ -164,7 +170,7 @@ async function takeRows(
   deps: Taking,
   until: number,
 ): Promise<Result<null, Rejection>> {
-  const { sql, set, isGone } = deps;
+  const { sql, set, isGone, work = ALONE } = deps;
   const { parent } = fork;
   // Nothing was taken yet, whatever an earlier try has left.
   if (after === null) sql.run('DELETE FROM base');
@@ -179,6 +185,8 @@ async function takeRows(
       keepRows(sql, entries);
       if (next !== null) set({ fork, phase: 'rows', after: next });
     });
+    work.spent(entries.length / rowsKeptInOne, 0);
+    await work.giveWay();
     if (next === null) break;
     if (deps.now() >= until) return ok(null);
     behind = next;
@@ -221,7 +229,7 @@ function* entriesOfBase(sql: Sql): Generator<Entry> {
 /** Checks the whole state, and stores what the fork begins with as its snapshot before the first event. */
 async function storeBase(
   { tenant, swarm, parent }: NewFork,
-  { sql, objects }: FillDeps,
+  { sql, objects, work = ALONE }: FillDeps,
 ): Promise<Result<Base, Rejection>> {
   const all: ChunkRef[] = [];
   const refs: ChunkRef[] = [];
@@ -233,6 +241,8 @@ async function storeBase(
   };
   for (const { text, ...ref } of chunksOf(entriesOfBase(sql))) {
     all.push(ref);
+    work.spent(ref.rows / rowsKeptInOne, text.length);
+    await work.giveWay();
     if (LEFT_OUT.has(kindOf(ref.first))) continue;
     refs.push(ref);
     // Most of them lie there already, as the parent's.

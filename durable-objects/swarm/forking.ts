@@ -16,6 +16,7 @@ import { SELF } from '../../core/swarm/state.ts';
 import type { TraceExporterPort } from '../../core/traces/port.ts';
 import type { Sql } from '../sql-port.ts';
 import type { Tries } from '../tries.ts';
+import type { Work } from '../turns.ts';
 import { createFiller, type Filler } from './fill.ts';
 import { newSigningKey } from './signing-key.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -38,6 +39,7 @@ export interface ForkingDeps {
   /** Makes the object as it was before anyone had called it. */
   empty(): Promise<void>;
   now(): number;
+  readonly work?: Work;
 }
 
 export interface Forking extends ForkPort {
@@ -46,6 +48,7 @@ export interface Forking extends ForkPort {
 
 export function createForking(deps: ForkingDeps): Forking {
   const { sql, store, execute, objects } = deps;
+  const work = deps.work === undefined ? {} : { work: deps.work };
   const chore = createFiller({
     sql,
     tries: deps.tries,
@@ -56,6 +59,7 @@ export function createForking(deps: ForkingDeps): Forking {
     newKey: newSigningKey,
     databaseSize: deps.databaseSize,
     now: deps.now,
+    ...work,
   });
   const forkOf = () => store.read.row('swarm', SELF)?.fork;
   const refusal = (): Rejection | null =>
@@ -73,7 +77,7 @@ export function createForking(deps: ForkingDeps): Forking {
     async runWhatIf(actor, wanted) {
       const refused = refusal();
       if (refused) return err(refused);
-      const ran = await runWhatIf(actor, wanted, { read: store.read, past: deps.past, execute });
+      const ran = await runWhatIf(actor, wanted, { read: store.read, past: deps.past, execute, ...work });
       await deps.durable();
       return ran;
     },

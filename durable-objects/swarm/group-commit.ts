@@ -2,7 +2,8 @@
 // wait for the disk. A call that comes alone is executed at once. Each call is answered by itself, and one that cannot be
 // executed does not take the others with it.
 
-import { commandsPerCallMax } from '../../core/limits.ts';
+import { commandsPerCallMax, turnBytes, turnRows } from '../../core/limits.ts';
+import { costOf } from '../../core/swarm/command-cost.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 
 export interface GroupDeps {
@@ -12,6 +13,8 @@ export interface GroupDeps {
   durable(): Promise<void>;
   /** Lets what has arrived come in: a turn of the event loop. */
   moment(): Promise<void>;
+  /** To be awaited before the next transaction; null when there is nothing to wait for [TURN-1]. */
+  giveWay(): Promise<void> | null;
 }
 
 interface Call {
@@ -34,6 +37,8 @@ export function groupCommit(deps: GroupDeps): Submit {
       // Callers who shared a commit come back together: the first of them waits for the others, a moment.
       if (wereSeveral) await deps.moment();
       while (waiting.length > 0) {
+        const turn = deps.giveWay();
+        if (turn) await turn;
         const group = nextGroup(waiting);
         wereSeveral = group.length > 1;
         commit(group, deps);
@@ -52,13 +57,22 @@ export function groupCommit(deps: GroupDeps): Submit {
     });
 }
 
-/** The calls that share the next transaction: in order, as many as one transaction may have commands. */
+/** A transaction takes more than one turn's worth: each costs a wait for the disk, which all of its callers share. */
+const turnsPerGroup = 2;
+
+/** The calls that share the next transaction: in order, as many as it may have commands, rows and bytes; one at least. */
 function nextGroup(waiting: Call[]): readonly Call[] {
-  let commands = 0;
-  let calls = 0;
+  let [commands, rows, bytes, calls] = [0, 0, 0, 0];
   for (const call of waiting) {
     commands += call.commands.length;
-    if (calls > 0 && commands > commandsPerCallMax) break;
+    for (const { command } of call.commands) {
+      const cost = costOf(command);
+      rows += cost.rows;
+      bytes += cost.bytes;
+    }
+    const isFull =
+      commands > commandsPerCallMax || rows > turnsPerGroup * turnRows || bytes > turnsPerGroup * turnBytes;
+    if (calls > 0 && isFull) break;
     calls++;
   }
   return waiting.splice(0, calls);

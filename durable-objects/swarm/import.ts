@@ -4,7 +4,7 @@
 
 import { Defect } from '../../core/assert.ts';
 import { isTimed, type Timed, timersOf } from '../../core/forks/timers.ts';
-import { carryOn, kindOf, stateHashOf } from '../../core/history/state-tree.ts';
+import { type ChunkRef, createChunker, kindOf, stateHashOf } from '../../core/history/state-tree.ts';
 import { type Bad, checkLines, invalidImport, NOTHING_TAKEN, refuseEnd, type Taken } from '../../core/imports/check.ts';
 import type { ImportPort, ImportStart } from '../../core/imports/port.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
@@ -20,6 +20,7 @@ import { type RowMap, replay } from '../../core/swarm/replay.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
 import { timeText } from '../../core/work/view.ts';
 import { first, type Sql } from '../sql-port.ts';
+import { ALONE, type Work } from '../turns.ts';
 import { checkBooks } from './conservation.ts';
 import { rowInserter } from './insert-rows.ts';
 import { cacheSubtrees, hex, journalTree } from './merkle-tree.ts';
@@ -39,6 +40,8 @@ export interface ImportDeps {
   abandonAt(at: number | null): void;
   /** The tables hold something else than they did: whoever remembers them reads them anew. */
   changed(): void;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
 }
 
 export interface Importer extends ImportPort {
@@ -48,7 +51,7 @@ export interface Importer extends ImportPort {
 
 /** Fills an object; see `ImportPort`. */
 export function createImporter(deps: ImportDeps): Importer {
-  const { sql } = deps;
+  const { sql, work = ALONE } = deps;
 
   /** The seal while this request fills the object. */
   function fillingBy(run: string): Result<Seal, Rejection> {
@@ -72,6 +75,7 @@ export function createImporter(deps: ImportDeps): Importer {
     },
 
     async takeLines(run, from, lines) {
+      await work.giveWay();
       const filling = fillingBy(run);
       if (!filling.ok) return filling;
       if (deps.databaseSize() > storageBytesRefuse) return err({ code: 'storage_full' });
@@ -83,6 +87,7 @@ export function createImporter(deps: ImportDeps): Importer {
       if (!checked.ok) return err(invalidImport(checked.error));
       const bad = store(sql, checked.value);
       if (bad !== null) return err(invalidImport(bad));
+      work.spent(rest.length, textOf(rest));
       deps.abandonAt(deps.now() + importAbandonedMs);
       return ok(null);
     },
@@ -94,10 +99,16 @@ export function createImporter(deps: ImportDeps): Importer {
       if (!filling.ok) return filling;
       const { checkpoint } = filling.value;
       const taken = takenIn(sql);
-      const bad = refuseEnd(checkpoint, taken, rootIn(sql, taken.seq)) ?? refuseBooks(sql);
+      const bad = refuseEnd(checkpoint, taken, await rootIn(sql, taken.seq, work)) ?? refuseBooks(sql);
       if (bad !== null) return err(invalidImport(bad));
       const { origin, size, head, root } = checkpoint;
-      const imported = { origin, size, head, root, stateHash: stateHashIn(sql), digest };
+      const imported = { origin, size, head, root, stateHash: await stateHashIn(sql, work), digest };
+      // Others came in between: another request may have gone on with it, ended it, or thrown it away.
+      const now = readSeal(sql);
+      if (now?.imported && now.start.run === run) return ok(now.imported);
+      const still = fillingBy(run);
+      if (!still.ok) return still;
+      if (takenIn(sql).seq !== taken.seq) return err({ code: 'import_superseded' });
       sql.transaction(() => {
         // The one word of the original's that this swarm can give: it has no key to sign another.
         sql.run('INSERT INTO checkpoint (size, body) VALUES (?, ?)', size, JSON.stringify(checkpoint));
@@ -215,9 +226,14 @@ function isConstraint(cause: unknown): boolean {
   return cause instanceof Error && /constraint/i.test(cause.message);
 }
 
-function rootIn(sql: Sql, size: number): string {
-  // The subtrees' roots are kept for the proofs that will be asked for.
-  cacheSubtrees(sql, size);
+async function rootIn(sql: Sql, size: number, work: Work): Promise<string> {
+  // The subtrees' roots are kept for the proofs that will be asked for; each time those that are new.
+  for (let upTo = 0; upTo < size; ) {
+    upTo = Math.min(size, upTo + leavesAtOnce);
+    cacheSubtrees(sql, upTo);
+    work.spent(leavesAtOnce / hashesInOne, 0);
+    await work.giveWay();
+  }
   return hex(
     rootOf(
       journalTree(sql, async () => ok([])),
@@ -231,7 +247,30 @@ function refuseBooks(sql: Sql): Bad | null {
   return broken === null ? null : { seq: null, reason: broken };
 }
 
-function stateHashIn(sql: Sql): string {
-  const all = KINDS.map((kind) => `${kind}/`);
-  return stateHashOf(carryOn([], all, { entries: entriesIn(sql), add: () => {} }));
+/** The hash of all rows, in the order of their keys; nothing else is written here meanwhile. */
+async function stateHashIn(sql: Sql, work: Work): Promise<string> {
+  const refs: ChunkRef[] = [];
+  const entries = entriesIn(sql);
+  for (const kind of [...KINDS].sort()) {
+    const chunker = createChunker();
+    for (const entry of entries({ kind, from: null, until: null })) {
+      const chunk = chunker.take(entry);
+      if (chunk === null) continue;
+      refs.push({ first: chunk.first, hash: chunk.hash, rows: chunk.rows });
+      work.spent(chunk.rows / hashesInOne, chunk.text.length);
+      await work.giveWay();
+    }
+    const last = chunker.end();
+    if (last !== null) refs.push({ first: last.first, hash: last.hash, rows: last.rows });
+  }
+  return stateHashOf(refs);
+}
+
+/** Leaves whose subtrees are made at once. */
+const leavesAtOnce = 2_048;
+/** A hash costs as much as a part of an event that is decided. */
+const hashesInOne = 16;
+
+function textOf(events: readonly string[]): number {
+  return events.reduce((sum, line) => sum + line.length, 0);
 }

@@ -22,6 +22,8 @@ export interface CarryDeps {
   /** The squad of this name. */
   squad(name: string): SquadPort;
   readonly send: WebhookSenderPort['send'];
+  /** To be awaited before the next piece of work; null when there is nothing to wait for [TURN-1]. */
+  giveWay(): Promise<void> | null;
 }
 
 export interface LaneDeps extends CarryDeps {
@@ -59,22 +61,29 @@ export function createLanes(deps: LaneDeps): () => void {
 }
 
 /** How each effect is carried out. */
-export function drainDeps({ sql, tries, store, door, readEvents, send, squad }: CarryDeps): DrainDeps {
+export function drainDeps({ sql, tries, store, door, readEvents, send, squad, giveWay }: CarryDeps): DrainDeps {
   return {
     sql,
     tries,
     now: () => Date.now(),
     toSquad: (number, effects) => toSquad(number, effects, store, squad),
-    run: async (effect) => runInside(effect, { read: store.read, execute: door.must }),
-    send: (effect) =>
-      sendDelivery(effect, {
+    run: async (effect) => {
+      const turn = giveWay();
+      if (turn) await turn;
+      runInside(effect, { read: store.read, execute: door.must });
+    },
+    send: async (effect) => {
+      const turn = giveWay();
+      if (turn) await turn;
+      await sendDelivery(effect, {
         store,
         readEvents,
         send,
         execute: door.must,
         now: () => Date.now(),
         random: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-      }),
+      });
+    },
     park: (id, effect, tries) =>
       door.system(`park:${id}`, { type: 'ParkTimer', timer: `outbox/${id}`, command: effect.kind, tries }),
   };

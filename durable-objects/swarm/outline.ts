@@ -40,6 +40,7 @@ export async function outlineOf(at: At, before: number | null, deps: OutlineDeps
   }
   return ok({
     origin: store.origin() ?? '',
+    tenant: swarm.tenant,
     seq,
     snapshot,
     segments: segmentsBetween((snapshot?.seq ?? 0) + 1, seq, sql),
@@ -53,7 +54,8 @@ function outlineOfSealed(at: At, { sql, store, now }: OutlineDeps): Result<Outli
   const seq = at === 'now' ? head : 'seq' in at ? at.seq : (lastHotAt(at.time, 1, head, sql) ?? 0);
   if (seq < 1) return err({ code: 'moment_before_genesis' });
   if (seq > head) return err({ code: 'moment_ahead', head });
-  return ok({ origin: store.origin() ?? '', seq, snapshot: null, segments: [], hotFrom: 1 });
+  const tenant = store.seal()?.start.tenant ?? '';
+  return ok({ origin: store.origin() ?? '', tenant, seq, snapshot: null, segments: [], hotFrom: 1 });
 }
 
 /** The last event at or before a time. Times never run backwards along the journal. */

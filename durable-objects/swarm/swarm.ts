@@ -3,6 +3,7 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { randomBytes } from 'node:crypto';
+import { tenantOf } from '../../core/archive/keys.ts';
 import { Fault } from '../../core/assert.ts';
 import type {
   Admission,
@@ -37,11 +38,14 @@ import { migrate } from '../migrate.ts';
 import { objectLog } from '../object-log.ts';
 import { durableSql, type Sql } from '../sql-port.ts';
 import { openTries, type Tries } from '../tries.ts';
+import { isolateTurns, type Work, workOf } from '../turns.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { createDeviceShares } from './device-shares.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream } from './export.ts';
+import { textOf } from './export-ndjson.ts';
+import { takeFactsInTurns } from './fact-turns.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { createForking, type Forking } from './forking.ts';
@@ -62,7 +66,7 @@ import { createSuspects, remainingWork, type Suspects } from './suspects.ts';
 import type { SwarmEnv } from './swarm-env.ts';
 import { type Committed, openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
-import { beginTimers, nextTimer, runTimers, type TimerDeps } from './timers.ts';
+import { beginTimers, goOnWithTimers, nextTimer, type TimerDeps } from './timers.ts';
 import { exporterOf } from './trace-chore.ts';
 
 /** A swarm, named by its id. */
@@ -85,6 +89,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #clock: AlarmClock;
   /** Starts to carry out what the outbox holds. */
   readonly #drain: () => void;
+  /** An imported journal may speak of another tenant; what is not created yet is nobody's, and shares with all of that kind. */
+  readonly #work: Work = workOf(
+    isolateTurns,
+    () => this.#store.seal()?.start.tenant ?? tenantOf(this.#store.origin() ?? '/'),
+  );
 
   constructor(ctx: DurableObjectState, env: SwarmEnv) {
     super(ctx, env);
@@ -112,13 +121,14 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       execute: (commands) => door.execute(commands),
       durable,
       moment: () => scheduler.wait(0),
+      giveWay: this.#work.giveWay,
     });
     const tell = (): void => {
       this.#clock.arm();
       this.#drain();
     };
     this.#forking = createForking({
-      ...{ sql, tries, store, objects, databaseSize, durable, now, told: tell },
+      ...{ sql, tries, store, objects, databaseSize, durable, now, told: tell, work: this.#work },
       past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
       execute: door.executeOne,
       empty: async () => {
@@ -151,7 +161,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       isSealed: () => store.seal() !== null,
     });
     const carry: CarryDeps = {
-      ...{ sql, tries, store, door, readEvents: reader.read },
+      ...{ sql, tries, store, door, readEvents: reader.read, giveWay: this.#work.giveWay },
       squad: (name) => env.SQUAD.get(env.SQUAD.idFromName(name)),
       send: (request) => env.WEBHOOK_SENDER.send(request),
     };
@@ -165,7 +175,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       ended: () => this.#clock.arm(),
     });
     this.#importer = createImporter({
-      ...{ sql, now, databaseSize },
+      ...{ sql, now, databaseSize, work: this.#work },
       empty: () => this.#empty(),
       abandonAt: (at) => this.#clock.force(at),
       changed: () => store.reload(),
@@ -278,6 +288,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     return exportStream(format, checkpoint, {
       store: this.#store,
       readEvents: this.#recording.reader.read,
+      work: this.#work,
     });
   }
 
@@ -328,7 +339,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async hotEvents(from: number, limit: number): Promise<readonly StoredEvent[]> {
     const to = from + Math.min(limit, journalPageMax) - 1;
-    const page = await eventPage(from, to, async (from, to) => ok(this.#store.events(from, to - from + 1)));
+    const page = await eventPage(from, to, async (from, to) => {
+      await this.#work.giveWay();
+      const events = this.#store.events(from, to - from + 1);
+      this.#work.spent(events.length / eventsReadInOne, textOf(events));
+      return ok(events);
+    });
     return page.ok ? page.value : [];
   }
 
@@ -337,11 +353,9 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   }
 
   async reportFacts(batch: FactBatch): Promise<FactsAnswer> {
-    return takeFacts(batch, {
-      read: this.#store.read,
-      shares: this.#shares,
-      execute: (commands) => this.#door.execute(commands),
-    });
+    const execute = (commands: readonly Execute[]) => this.#door.execute(commands);
+    const deps = { read: this.#store.read, shares: this.#shares, execute };
+    return takeFactsInTurns(batch, { take: (facts) => takeFacts(facts, deps), giveWay: this.#work.giveWay });
   }
 
   async continueHistory(device: DeviceId, held: SignedCheckpoint | null): Promise<HistoryAnswer> {
@@ -356,6 +370,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
 
   async ordersUndelivered(orders: readonly OrderId[]): Promise<void> {
     for (const order of orders) {
+      await this.#work.giveWay();
       const attempt = `att_${order.slice('ord_'.length)}` as const;
       const task = this.#store.read.taskOfAttempt(attempt);
       if (task) this.#door.system(`undelivered:${order}`, { type: 'ReportUndelivered', task, attempt });
@@ -373,16 +388,32 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#clock.armAt(Date.now() + pause);
       return;
     }
-    const begun = beginTimers(this.#timers);
-    if (begun.length > 0) {
-      await this.ctx.storage.sync();
-      runTimers(begun, this.#timers);
-    }
+    await this.#runTimers();
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
     this.#drain();
     this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
     this.ctx.waitUntil(this.#suspects.runDue().then(() => this.#clock.arm()));
     this.#clock.arm();
+  }
+
+  /** Runs what is due, written down first; when a turn's worth is done, others run before the rest [TURN-1]. */
+  async #runTimers(): Promise<void> {
+    const begun = beginTimers(this.#timers);
+    if (begun.length === 0) return;
+    await this.ctx.storage.sync();
+    let turn: Promise<void> | null = null;
+    do {
+      if (turn) await turn;
+      turn = null;
+      const execute = (command: Execute): void => {
+        turn = this.#work.giveWay();
+        // As if nothing could be written just now: the timer and those behind it stay as they are.
+        if (turn) throw new Fault('others come first', { retryable: true });
+        this.#door.must(command);
+      };
+      goOnWithTimers(begun, { ...this.#timers, execute });
+    } while (turn);
+    this.#tries.end('timers');
   }
 
   /** Tells of what was written: executors, receivers and timers at once, followers when it is durable. */
@@ -393,6 +424,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
     if (events.length === 0) return;
     this.#load.saw(events.length);
+    this.#work.spent(events.length, textOf(events));
     this.#tally.saw(events);
     if (!told && this.#recording.recorder.nextDue() !== null) this.#clock.arm();
     const subjects = events.map(({ subject }) => subject);
@@ -411,3 +443,6 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     return { at, actor, ids: idSource(at, randomBytes(10)), commandId: `read:${actorName(actor)}`, trace: null };
   }
 }
+
+/** An event that is only read costs as much as a part of one that is decided. */
+const eventsReadInOne = 8;

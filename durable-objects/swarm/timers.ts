@@ -53,9 +53,13 @@ export function beginTimers({ sql, now, tries }: Pick<TimerDeps, 'sql' | 'now' |
 
 /** Runs what was begun, as far as it is still set. */
 export function runTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
-  if (begun.length === 0) return;
-  for (const timer of stillSet(begun.map(idOf), deps.sql)) if (!runOne(timer, deps)) break;
+  goOnWithTimers(begun, deps);
   deps.tries.end('timers');
+}
+
+/** The same until nothing may be written just now; whoever goes on later says when it has ended. */
+export function goOnWithTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
+  for (const timer of stillSet(begun.map(idOf), deps.sql)) if (!runOne(timer, deps)) return;
 }
 
 /** A timer that was cut off is done once more, with nothing else of its kind. */

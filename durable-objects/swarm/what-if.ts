@@ -29,11 +29,14 @@ import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { type ExecutorId, isOpen, liveAttempt, type Task } from '../../core/work/state.ts';
+import type { Work } from '../turns.ts';
 
 export interface WhatIfDeps {
   readonly read: Pick<Read, 'row'>;
   past(swarm: string): PastPort;
   execute(command: Execute): Executed;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
 }
 
 /** Routes that one decision adopts. */
@@ -43,6 +46,8 @@ const adoptedMax = 1_000;
 /** Executors that are taken to be there: candidates of one decision are bounded too. */
 const presentMax = 1_000;
 const SYSTEM: Actor = { kind: 'system', id: 'what-if' };
+/** Looking at a pair costs as much as a part of an event that is decided. */
+const pairsLookedAtInOne = 4;
 
 /** What one run of it works with. */
 interface Run extends WhatIfDeps {
@@ -173,8 +178,9 @@ async function run(fork: Fork, wanted: WhatIfWanted, deps: WhatIfDeps): Promise<
       counts.truncated = true;
       break;
     }
-    if (record.mission === null) rerunTask(record, work);
-    else gather(record, record.mission, waiting, work);
+    await deps.work?.giveWay();
+    if (record.mission === null) await rerunTask(record, work);
+    else await gather(record, record.mission, waiting, work);
   }
   counts.skipped += [...waiting.values()].flat().length;
   must({ type: 'EndWhatIf', counts }, 'what-if:end', deps);
@@ -218,17 +224,17 @@ async function missionsDuring(
 }
 
 /** Tasks of a mission stand together: it is run again when the last of them has been read. */
-function gather(record: Task, id: MissionId, waiting: Map<MissionId, Task[]>, run: Run): void {
+async function gather(record: Task, id: MissionId, waiting: Map<MissionId, Task[]>, run: Run): Promise<void> {
   const mission = run.missions.get(id);
   const tasks = [...(waiting.get(id) ?? []), record];
   waiting.set(id, tasks);
   if (mission === undefined || tasks.length < mission.tasks.length) return;
   waiting.delete(id);
-  if (mission.state === 'succeeded' || mission.state === 'failed') rerunMission(mission, tasks, run);
+  if (mission.state === 'succeeded' || mission.state === 'failed') await rerunMission(mission, tasks, run);
   else run.counts.skipped += tasks.length;
 }
 
-function rerunTask(record: Task, run: Run): void {
+async function rerunTask(record: Task, run: Run): Promise<void> {
   if (run.read.row('rerun', record.id) !== null) {
     run.counts.tasks++;
     return;
@@ -245,11 +251,11 @@ function rerunTask(record: Task, run: Run): void {
     standIns: standInsFor(record, 1, run.wanted, run.present),
   } as const;
   const { result } = tell(command, `what-if:${record.id}`, run, true);
-  if (result.ok) drive([{ record, task: result.value.id as TaskId }], run);
+  if (result.ok) await drive([{ record, task: result.value.id as TaskId }], run);
   else noteRefused([record], result.error, run);
 }
 
-function rerunMission(mission: Mission, records: readonly Task[], run: Run): void {
+async function rerunMission(mission: Mission, records: readonly Task[], run: Run): Promise<void> {
   run.counts.missions++;
   if (records.every(({ id }) => run.read.row('rerun', id) !== null)) {
     run.counts.tasks += records.length;
@@ -274,7 +280,7 @@ function rerunMission(mission: Mission, records: readonly Task[], run: Run): voi
     const planned = again?.tasks.find(({ key }) => key === record.key);
     return planned ? [{ record, task: planned.task }] : [];
   });
-  drive(pairs, run);
+  await drive(pairs, run);
 }
 
 interface Pair {
@@ -283,14 +289,17 @@ interface Pair {
 }
 
 /** Lets the record stand in for executors until nothing more can happen, and keeps what came of it. */
-function drive(pairs: readonly Pair[], run: Run): void {
+async function drive(pairs: readonly Pair[], run: Run): Promise<void> {
   // Each round leases what waits, and ends the attempt that would have ended first.
   const roundsMax = (attemptsMax + 1) * (pairs.length + 1);
   for (let round = 0, moved = true; moved && round < roundsMax; round++) {
+    run.work?.spent(pairs.length / pairsLookedAtInOne, 0);
+    await run.work?.giveWay();
     for (const { record, task } of pairs) placeAgain(record, task, run);
     moved = endNext(pairs, run);
   }
   for (const { record, task: id } of pairs) {
+    await run.work?.giveWay();
     const task = run.read.row('task', id);
     assert(task !== null, 'a task that was asked for is there');
     const outcomes = task.attempts.map(({ n }) => outcomeAt(record, task, n, run));

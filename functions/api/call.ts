@@ -134,7 +134,11 @@ export function refuse(refusal: Refusal, { frame, deps }: OpenCall): Response {
 /** Reads and answers with what was read. */
 export async function show(query: Query, call: Call): Promise<Response> {
   const found = await read(query, call);
-  return found.ok ? answer(200, found.value) : refuse(found.error, call);
+  if (!found.ok) return refuse(found.error, call);
+  const text = JSON.stringify(found.value);
+  // A large answer is work as a large request is.
+  call.deps.turns?.spent(call.caller.tenant, 0, text.length);
+  return new Response(text, { status: 200, headers: { 'content-type': 'application/json' } });
 }
 
 /** Executes a command and answers with what became of it; `make` adds what only the edge knows. */

@@ -16,6 +16,16 @@ export interface PlatformDeps extends Omit<ApiDeps, 'baseUrl' | 'directory'> {
   directoryAt(baseUrl: string): Directory;
 }
 
+/** As far as requests take part in it: durable-objects/turns.ts. */
+export interface SharedTurns {
+  /** Something was done for a tenant: so many rows, so much text. */
+  spent(tenant: string, rows: number, bytes: number): void;
+  /** To be awaited before the next piece of work; null when there is nothing to wait for. */
+  next(tenant: string): Promise<void> | null;
+  /** A request comes in: what is to be called when it has gone, or null when it is refused. */
+  enter(tenant: string, bytes: number): (() => void) | null;
+}
+
 export interface ApiDeps {
   /** The swarm's object. Asked again for each call: a stub that saw a fault is not used again. */
   swarm(id: SwarmId): SwarmService;
@@ -36,6 +46,8 @@ export interface ApiDeps {
   readonly baseUrl: string;
   /** Lets webhooks go to private addresses. Never set on a public platform. */
   readonly allowPrivate: boolean;
+  /** How tenants share the thread that they all run on; without it nobody waits for anybody. */
+  readonly turns?: SharedTurns;
   readonly rateLimits?: RateLimits;
   /** Milliseconds since the epoch. */
   now(): number;

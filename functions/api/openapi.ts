@@ -35,7 +35,7 @@ export const Problem: Shape = shape(
 );
 
 /** Problems of every route; of those that take a body; of those that ask who you are. */
-const ALWAYS: readonly ProblemCode[] = ['rate_limited', 'internal', 'unavailable'];
+const ALWAYS: readonly ProblemCode[] = ['rate_limited', 'share_used', 'internal', 'unavailable'];
 const WITH_BODY: readonly ProblemCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 const WITH_CONTENT: readonly ProblemCode[] = ['content_too_large'];
 const WITH_CALLER: readonly ProblemCode[] = ['unauthenticated', 'token_expired', 'key_revoked', 'origin_not_allowed'];

@@ -12,6 +12,7 @@ export const API_PROBLEMS = {
   token_expired: { status: 401, title: 'The session token has expired' },
   origin_not_allowed: { status: 403, title: 'A page of another origin may not use the session cookie' },
   rate_limited: { status: 429, title: 'Too many requests' },
+  share_used: { status: 429, title: 'Too many requests at once while others wait' },
   scope_missing: { status: 403, title: 'The key or the role does not allow this' },
   body_too_large: { status: 413, title: 'The body is too large' },
   body_too_slow: { status: 408, title: 'The body did not go on' },

@@ -7,7 +7,7 @@ import { escapePointer } from '../../core/json-text.ts';
 import { bodyBytesMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Call, OpenCall } from './call.ts';
-import { authenticate, refuseScope } from './middleware/authenticate.ts';
+import { authenticate, type Caller, refuseScope } from './middleware/authenticate.ts';
 import { readJson } from './middleware/body.ts';
 import { commandIdOf } from './middleware/idempotency.ts';
 import { problemResponse } from './middleware/problem.ts';
@@ -56,6 +56,52 @@ async function serveScoped(
   if (overdrawn) return overdrawn;
   const missing = route.scope === null ? null : refuseScope(caller, route.scope);
   if (missing) return missing;
+  return inShare(caller.tenant, bytesOf(route, request), open, () => serveCaller(route, params, caller, open));
+}
+
+/** Nothing has been done of what is refused: sent again, it is as good as new. */
+const SHARE_USED: Refusal = { code: 'share_used', retryAfterSeconds: 1 };
+
+/** Serves as one of the tenant's requests: in its turn, and refused when it has more than its share while others wait. */
+async function inShare(
+  tenant: string,
+  bytes: number,
+  { frame, deps: { turns } }: OpenCall,
+  work: () => Served,
+): Served {
+  if (turns === undefined) return work();
+  const leave = turns.enter(tenant, bytes);
+  if (leave === null) return SHARE_USED;
+  frame.leave = leave;
+  try {
+    turns.spent(tenant, rowsOfRequest, bytes);
+    const turn = turns.next(tenant);
+    if (turn) await turn;
+    return await work();
+  } finally {
+    leave();
+  }
+}
+
+/** What a request brings, as far as it says so; a body without a length is taken for one of some size. A stream is taken in pieces. */
+function bytesOf(route: Route, { headers, method }: Request): number {
+  if (route.streams !== null || method === 'GET' || method === 'HEAD') return 0;
+  const announced = headers.get('content-length');
+  const bytes = announced === null ? bytesUnannounced : Number(announced);
+  return Number.isFinite(bytes) ? Math.min(Math.max(0, bytes), bodyBytesMax) : bodyBytesMax;
+}
+const bytesUnannounced = 64 * 1024;
+
+/** What a request costs by itself, in rows: its headers, its key, its answer. */
+const rowsOfRequest = 2;
+
+async function serveCaller(
+  route: Extract<Route, { access: 'scoped' }>,
+  params: Record<string, string>,
+  caller: Caller,
+  open: OpenCall,
+): Served {
+  const { request, frame } = open;
   const command = commandIdOf(request.headers, frame.requestId);
   if (!command.ok) return command.error;
   const read = await readInput(route, params, open);

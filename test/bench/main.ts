@@ -1,8 +1,9 @@
 // `npm run bench [-- name …]`: the benchmarks on this machine, one after the other. Prints the machine, then one JSON object per
-// measure, and rewrites docs/reference/performance.md. A goal that is not met is a result, not a failure: the exit code is 1
+// measure, and rewrites docs/reference/performance.md. `name/part` runs a part of one, and writes nothing. A goal that is not met is a result, not a failure: the exit code is 1
 // only when a benchmark could not run.
 
 import { writeDocument } from './document.ts';
+import { fairness } from './fairness.ts';
 import { ledger } from './ledger.ts';
 import { describeMachine } from './machine.ts';
 import { replay } from './replay.ts';
@@ -12,7 +13,9 @@ import { task } from './task.ts';
 import { tenants } from './tenants.ts';
 import { traces } from './traces.ts';
 
-const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: () => Promise<Outcome> }>> = {
+const BENCHES: Readonly<
+  Record<string, { readonly about: string; readonly run: (parts: readonly string[]) => Promise<Outcome> }>
+> = {
   ledger: {
     about:
       'Journaled, hash-chained, double-entry transfers in one swarm object: against the same rows written by bare SQLite statements in the same workerd, and against PostgreSQL doing the same double entry.',
@@ -36,6 +39,11 @@ const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: (
     about: 'What one more tenant costs: signing up, sleeping, a silent device, and logging in beside many others.',
     run: tenants,
   },
+  fairness: {
+    about:
+      'How long a reader of one tenant (`GET /v1/tasks`) waits while another tenant does the worst that it may: alone, beside 16 callers posting tasks, and beside each of these.',
+    run: fairness,
+  },
   start: {
     about: 'How long until something answers, and how big it is.',
     run: start,
@@ -43,7 +51,11 @@ const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: (
 };
 
 async function main(names: readonly string[]): Promise<number> {
-  const unknown = names.filter((name) => BENCHES[name] === undefined);
+  const asked = names.map((name) => {
+    const [bench = '', part = null] = name.split('/', 2);
+    return { bench, part };
+  });
+  const unknown = asked.map(({ bench }) => bench).filter((bench) => BENCHES[bench] === undefined);
   if (unknown.length > 0) {
     process.stderr.write(`bench: there is no ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`);
     return 2;
@@ -53,10 +65,12 @@ async function main(names: readonly string[]): Promise<number> {
   const outcomes = new Map<string, Outcome>();
   let failed = 0;
   for (const [name, { run }] of Object.entries(BENCHES)) {
-    if (names.length > 0 && !names.includes(name)) continue;
+    const mine = asked.filter(({ bench }) => bench === name);
+    if (names.length > 0 && mine.length === 0) continue;
     try {
-      const outcome = await run();
-      outcomes.set(name, outcome);
+      const parts = mine.flatMap(({ part }) => part ?? []);
+      const outcome = await run(parts);
+      if (parts.length === 0) outcomes.set(name, outcome);
       for (const measure of outcome.measures) process.stdout.write(`${JSON.stringify(measure)}\n`);
       for (const note of outcome.notes) process.stderr.write(`${name}: ${note}\n`);
     } catch (error) {

@@ -19,7 +19,7 @@ export interface SilentDevices {
 }
 
 /** A device with its key and its credential. */
-interface Enrolled {
+export interface Enrolled {
   readonly device: string;
   readonly did: string;
   readonly credential: string;
@@ -37,7 +37,7 @@ export async function enrolSilentDevices(url: string, apiKey: string, count: num
 
 /** Connects them all. */
 export async function connectSilentDevices(enrolled: readonly Enrolled[]): Promise<SilentDevices> {
-  const sockets = await inLanes(enrolled, connectOne);
+  const sockets = await inLanes(enrolled, async (one) => (await connectOne(one)).socket);
   // Spread over the interval, as devices that came at different times are.
   const timers = sockets.map((socket, i) => {
     const ping = (): void => socket.send(PING);
@@ -63,7 +63,8 @@ async function inLanes<T, R>(all: readonly T[], work: (one: T) => Promise<R>): P
   return done;
 }
 
-async function enrolOne(url: string, apiKey: string, n: number): Promise<Enrolled> {
+/** Enrols one device. */
+export async function enrolOne(url: string, apiKey: string, n: number): Promise<Enrolled> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const did = didFromPublicKey(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
   const signed = (text: string): string => sign(null, Buffer.from(text), privateKey).toString('base64url');
@@ -78,30 +79,36 @@ async function enrolOne(url: string, apiKey: string, n: number): Promise<Enrolle
   return { ...enrolled, did, sign: signed };
 }
 
-async function connectOne({ device, did, credential, connectUrl, sign: signed }: Enrolled): Promise<WebSocket> {
+/** Connects a device for the first time. From then on it listens to nothing. */
+export async function connectOne({
+  device,
+  did,
+  credential,
+  connectUrl,
+  sign: signed,
+}: Enrolled): Promise<{ readonly socket: WebSocket; readonly epoch: number }> {
   // As the edge node does: a compressed socket keeps a window of some 240 KiB on the server's side.
   const options = { headers: { authorization: `Bearer ${credential}` }, perMessageDeflate: false };
   const socket = new WebSocket(connectUrl, SUBPROTOCOL, options);
-  await new Promise<void>((resolve, reject) => {
+  const epoch = await new Promise<number>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('a device was not let in')), connectMsMax);
     socket.once('error', reject);
     socket.once('close', (code) => reject(new Error(`a device was closed with ${code}`)));
     socket.on('message', (data) => {
-      const frame = JSON.parse(String(data)) as { type: string; nonce?: string; audience?: string };
+      const frame = JSON.parse(String(data)) as { type: string; nonce?: string; audience?: string; epoch?: number };
       if (frame.type === 'challenge') {
         const { nonce = '', audience = '' } = frame;
         const text: ChallengeText = { protocol: SUBPROTOCOL, audience, device, nonce };
         socket.send(JSON.stringify({ type: 'prove', did, signature: signed(canonical(text)), epoch: 0, seq: 0 }));
       } else if (frame.type === 'welcome') {
         clearTimeout(late);
-        resolve();
+        resolve(frame.epoch ?? 1);
       }
     });
   });
   socket.removeAllListeners('close');
   socket.removeAllListeners('message');
-  // From now on it listens to nothing.
   socket.on('message', () => {});
   socket.on('error', () => {});
-  return socket;
+  return { socket, epoch };
 }

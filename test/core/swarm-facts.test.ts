@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Defect, Fault } from '../../core/assert.ts';
+import { takeFactsInTurns } from '../../durable-objects/swarm/fact-turns.ts';
 import { takeFacts } from '../../durable-objects/swarm/facts.ts';
 import { START } from './memory-swarm.ts';
 import { StoreSwarm } from './store-swarm.ts';
@@ -119,5 +120,47 @@ describe('facts', () => {
     });
     expect(swarm.row('device', device).reported.version).toBe(2);
     checkConsistent(swarm);
+  });
+
+  test('[TURN-3] a batch that is more than a turn’s worth is committed in parts, in order, each fact once, also when it comes again in between', async () => {
+    const swarm = new StoreSwarm();
+    const device = aStoredDevice(swarm);
+    const bodies = Array.from({ length: 100 }, (_, n) => ({
+      ...reported(n),
+      reported: { text: 'x'.repeat(20_000), n },
+    }));
+    const batch = {
+      device,
+      epoch: 1,
+      facts: bodies.map((body, n) => ({ seq: n + 2, at: START, body: body as never })),
+    };
+    const parts: number[] = [];
+    const deps = {
+      take: (part: typeof batch) => {
+        parts.push(part.facts.length);
+        return takeFacts(part, {
+          read: swarm.store.read,
+          execute: (commands) => swarm.store.executeMany(commands).executed,
+        });
+      },
+      giveWay: () => null,
+    };
+    // The squad, which has heard nothing for long, sends it once more while the first is under way.
+    const both = await Promise.all([takeFactsInTurns(batch, deps), takeFactsInTurns(batch, deps)]);
+    for (const answer of both) expect(answer).toEqual({ kind: 'committed', epoch: 1, seq: 101, refused: [] });
+    expect(Math.max(...parts)).toBeLessThan(30);
+    expect(swarm.store.events(1, 1_000).filter(({ type }) => type === 'device.reported')).toHaveLength(100);
+    checkConsistent(swarm);
+  });
+
+  test('[TURN-3] a part that is not taken ends the batch: what was committed before it is answered again', async () => {
+    const take = (batch: { facts: readonly { seq: number }[] }) =>
+      batch.facts[0]?.seq === 2
+        ? ({ kind: 'committed', epoch: 1, seq: 2, refused: [{ seq: 2, code: 'fact_invalid' }] } as const)
+        : ({ kind: 'refused', code: 'swarm_unavailable' } as const);
+    const large = { type: 'device.reported', version: 1, reported: { text: 'x'.repeat(600_000) } } as never;
+    const facts = [2, 3].map((seq) => ({ seq, at: START, body: large }));
+    const answer = await takeFactsInTurns({ device: 'dev_a', epoch: 1, facts }, { take, giveWay: () => null });
+    expect(answer).toEqual({ kind: 'refused', code: 'swarm_unavailable' });
   });
 });

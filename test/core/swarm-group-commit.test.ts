@@ -24,6 +24,7 @@ function aDisk(fails: readonly string[] = []) {
     },
     durable: () => new Promise((resolve) => void syncs.push(resolve)),
     moment: async () => {},
+    giveWay: () => null,
   });
   /** Everything that can go on does; then the oldest wait for the disk ends. */
   const turn = async () => {
@@ -71,5 +72,45 @@ describe('group commit', () => {
     for (let i = 0; i < 4; i++) await turn();
     await calls;
     expect(groups.map((group) => group.length)).toEqual([1, 600, 600, 600]);
+  });
+
+  test('[TURN-1] one transaction takes a bounded number of rows and bytes; a call is never cut', async () => {
+    const { submit, groups, turn } = aDisk();
+    await submit([command('a')]);
+    const large = (id: string): Execute => ({
+      ...command(id),
+      command: { type: 'RequestTask', operation: 'swarm.echo', input: 'x'.repeat(190_000) },
+    });
+    const calls = Promise.all(Array.from({ length: 12 }, (_, n) => submit([large(`l${n}`)])));
+    const small = Promise.all(Array.from({ length: 40 }, (_, n) => submit([command(`s${n}`)])));
+    for (let i = 0; i < 8; i++) await turn();
+    await Promise.all([calls, small]);
+    expect(groups.map((group) => group.length)).toEqual([1, 5, 5, 16, 16, 10]);
+  });
+
+  test('[TURN-1] the next transaction waits until others have had their turn', async () => {
+    let open: (() => void) | null = null;
+    const executed: string[] = [];
+    const submit = groupCommit({
+      execute(commands) {
+        executed.push(...commands.map(({ id }) => id));
+        return commands.map(({ id }) => ({ result: { ok: true, value: { id, view: null } }, replayed: false }));
+      },
+      durable: async () => {},
+      moment: async () => {},
+      giveWay: () =>
+        executed.length === 0
+          ? null
+          : new Promise((resolve) => {
+              open = resolve;
+            }),
+    });
+    await submit([command('a')]);
+    const second = submit([command('b')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(executed).toEqual(['a']);
+    (open as (() => void) | null)?.();
+    await second;
+    expect(executed).toEqual(['a', 'b']);
   });
 });

@@ -22,6 +22,8 @@ export interface Frame {
   past: PastMoment | null;
   /** Of a session whose end moved. */
   cookies: readonly string[];
+  /** Gives its place among the tenant's requests away early: what only waits keeps nobody from coming in. */
+  leave: (() => void) | null;
 }
 
 export interface FrameDeps {
@@ -44,6 +46,7 @@ export function openFrame(request: Request, deps: FrameDeps): Frame {
     replayed: false,
     past: null,
     cookies: [],
+    leave: null,
   };
 }
 

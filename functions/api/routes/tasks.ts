@@ -132,6 +132,7 @@ async function answerTask(
   let shown = view;
   if (seconds !== null) {
     const work = (service: ReturnType<typeof call.deps.swarm>) => service.waitForTask(actor, how.id, seconds * 1_000);
+    call.frame.leave?.();
     const waited = await callSwarm(swarm, true, work, call.deps);
     if (!waited.ok) return refuse(waited.error, call);
     shown = waited.value;

@@ -1,6 +1,7 @@
 // What code finds around it without asking (clocks, timers, chance, sockets) while a seed runs. Put in place for the time of
 // one seed, and taken away after it.
 
+import { isolateTurns } from '../../../durable-objects/turns.ts';
 import type { Random } from '../random.ts';
 import { SocketPair } from './socket-pair.ts';
 import type { Timeline } from './virtual-time.ts';
@@ -47,6 +48,8 @@ const REAL = {
 export async function withGlobals<T>(seed: Simulated, work: () => Promise<T>): Promise<T> {
   const { timeline, random } = seed;
   inForce = seed;
+  // Who waited in the seed before waits no more.
+  isolateTurns.forget();
   const timers = new Map<number, () => void>();
   let timerIds = 0;
   const global = globalThis as unknown as Record<string, unknown>; // names that Node's types do not have
