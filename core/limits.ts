@@ -82,6 +82,13 @@ export const timersPerAlarm = 100;
 export const outboxTriesMax = 10;
 export const outboxPerDrain = 100;
 
+/** A clock that is ahead of the last recorded time by more is said: nothing happened for so long, or it is wrong. */
+export const clockAheadMs = 24 * 3_600_000;
+/** A clock that is behind by less is waited for, as by a time server's small steps; one that is further behind is believed. */
+export const clockBehindMs = 10 * 60_000;
+/** Rows that one decision moves when a wrong clock was corrected. */
+export const rowsMovedAtOnce = 100;
+
 /** The breaker of one object, per minute: beyond it, writes are refused until the minute is over [P18]. */
 export const breakerWindowMs = 60_000;
 export const breakerRowsWrittenMax = 6_000_000;
@@ -172,6 +179,10 @@ assert(taskResultBytesMax < eventBodyBytesMax, 'a task result fits its event');
 assert(eventBodyBytesMax < frameBytesMax, 'an event fits a frame');
 assert(taskInputBytesMax < frameBytesMax, 'an offer fits a frame');
 assert(deliverWithinMs < leaseMsDefault, 'an undelivered offer is known before its lease ends');
+assert(
+  clockBehindMs < deadlineMsDefault && clockBehindMs < clockAheadMs,
+  'a clock that is waited for ends no task late by much',
+);
 assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
 assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');

@@ -3,6 +3,7 @@
 // blocks the swarm, and one that goes on failing is told of once and tried every hour [P18].
 
 import { choreRetryMsMax, choreRetryMsMin, choreTriesMax } from '../../core/limits.ts';
+import { pausedUntil } from '../pause.ts';
 
 export interface Chore {
   readonly name: string;
@@ -47,7 +48,8 @@ export function createRecorder(chores: readonly Chore[], { now, calmAt, park }: 
     const due = chore.dueAt();
     if (due === null) return null;
     const mayWait = chore.isPressing !== undefined && !chore.isPressing();
-    return Math.max(due, troubles.get(chore)?.until ?? 0, mayWait ? calmAt() : 0);
+    const until = pausedUntil(troubles.get(chore)?.until ?? 0, now(), choreRetryMsMax);
+    return Math.max(due, until, mayWait ? calmAt() : 0);
   }
 
   async function runOne(chore: Chore): Promise<void> {
