@@ -124,7 +124,7 @@ function moved(draft: Draft, body: Extract<SwarmEvent, { type: 'times.moved' }>[
     const row = isTimed(kind) ? draft.row(kind, id) : null;
     return row !== null && isTimed(kind) ? timersOf(kind, row) : [];
   });
-  return body.cursor === null ? timers : [...timers, timer('times', body.to, { type: 'MoveTimes' })];
+  return body.cursor === null ? timers : [...timers, timer('times', draft.moment.at + 1, { type: 'MoveTimes' })];
 }
 
 function leased(draft: Draft, body: Extract<SwarmEvent, { type: 'task.leased' }>['body']): readonly Effect[] {

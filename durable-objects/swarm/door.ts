@@ -46,6 +46,17 @@ export function openDoor(deps: DoorDeps): Door {
     log('warn', 'storage_half_full', { origin: store.origin(), bytes });
   }
 
+  /** A clock that was far from the last event is the first thing that its transaction says. */
+  function tellOfClock({ events: [first] }: Committed): void {
+    if (first?.type !== 'clock.stepped' && first?.type !== 'clock.corrected') return;
+    const { from, to } = JSON.parse(first.body) as { from: number; to: number }; // as the core says it
+    log('warn', first.type === 'clock.stepped' ? 'clock_stepped' : 'clock_corrected', {
+      origin: store.origin(),
+      from,
+      to,
+    });
+  }
+
   function refusal(commands: readonly Execute[]): Rejection | null {
     if (deps.isFilling()) return { code: 'swarm_filling' };
     const openFor = breaker.openFor();
@@ -62,6 +73,7 @@ export function openDoor(deps: DoorDeps): Door {
     const committed = store.executeMany(commands, within);
     breaker.wrote(committed.written);
     deps.committed(committed);
+    tellOfClock(committed);
     return committed.executed;
   }
 
