@@ -63,6 +63,14 @@ export const listLimitDefault = 20;
 export const listLimitMax = 100;
 export const waitSecondsMax = 30;
 export const followersMax = 200;
+/** Exports of one swarm that are read at once: each reads the whole journal, and a Parquet file is made of megabytes at a time. */
+export const exportsMax = 8;
+/** Who finds all of them taken asks again after so long. */
+export const exportRetryMs = 5_000;
+/** Bytes of a stream that are on their way at once, and what an export or a follower reads the journal by. */
+export const streamChunkBytes = 64 * 1024;
+/** A reader that takes nothing of a stream for so long is cut off: with such pieces, one slower than a kilobyte a second. */
+export const readerSilenceMsMax = 60_000;
 /** Events that one read of the journal may bring. */
 export const journalPageMax = 1_000;
 /** Text of one page of events, of a list or of a difference: what crosses between objects is limited to 32 MiB. */

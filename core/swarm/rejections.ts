@@ -22,6 +22,7 @@ export const REJECTIONS = {
   breaker_open: { status: 429, title: 'The swarm has used up what it may do in this minute' },
   storage_full: { status: 507, title: 'The swarm has no room for new work' },
   content_too_large: { status: 413, title: 'What is asked for does not fit an event' },
+  too_many_readers: { status: 429, title: 'As many are reading as may at once' },
   limit_reached: { status: 409, title: 'A limit is reached' },
   // Forks.
   fork_not_found: { status: 404, title: 'There is no such fork' },

@@ -6,8 +6,9 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import type { ReadEvents } from './merkle-tree.ts';
+import { nextPage } from './next-page.ts';
 
-/** Events read at once: the largest of them still fit a small part of the object's memory. */
+/** Events read at once, where they are small; of large ones fewer, so that about one piece of the stream is held. */
 const pageEvents = 64;
 
 /** One page after another, from the first event to the checkpoint's last. @throws Fault when a part cannot be read */
@@ -15,14 +16,16 @@ export async function* exportPages(
   { size }: SignedCheckpoint,
   readEvents: ReadEvents,
 ): AsyncGenerator<readonly StoredEvent[], void> {
+  let atOnce = 1;
   for (let from = 1; from <= size; ) {
-    const to = Math.min(from + pageEvents - 1, size);
+    const to = Math.min(from + atOnce - 1, size);
     const read = await readEvents(from, to);
     // The answer has begun: a reader sees that it breaks off, and by the first line that something is missing.
     if (!read.ok) throw new Fault(`the export breaks off at event ${from}: ${read.error.code}`, { retryable: false });
     if (read.value.length === 0) throw new Fault(`event ${from} is not there`, { retryable: false });
     yield read.value;
     from += read.value.length;
+    atOnce = nextPage(read.value, pageEvents);
   }
 }
 

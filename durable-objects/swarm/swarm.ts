@@ -23,7 +23,7 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import { breakerWindowMs, commandsPerCallMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
+import { breakerWindowMs, commandsPerCallMax, exportsMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -39,7 +39,7 @@ import { durableSql, type Sql } from '../sql-port.ts';
 import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
-import { exportStream } from './export.ts';
+import { exportStream, readerSlots } from './export.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { createForking, type Forking } from './forking.ts';
@@ -71,6 +71,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #followers: Followers;
   readonly #submit: Submit;
   readonly #recording: Recording;
+  readonly #exports = readerSlots(exportsMax);
   readonly #load = createLoadMeter(() => Date.now());
   readonly #tally: TallyStore;
   readonly #importer: Importer;
@@ -249,7 +250,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const allowed = await this.read(actor, { type: 'status' });
     if (!allowed.ok) return allowed;
     const first = from > this.#store.head().seq ? ok([]) : await this.#recording.reader.page(Math.max(1, from), 1);
-    return first.ok ? ok(this.#followers.open(from)) : first;
+    return first.ok ? ok(this.#followers.open(from, this.#allows(actor))) : first;
   }
 
   async exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
@@ -259,6 +260,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     return exportStream(format, checkpoint, {
       store: this.#store,
       readEvents: this.#recording.reader.read,
+      slots: this.#exports,
+      isAllowed: this.#allows(actor),
     });
   }
 
@@ -375,6 +378,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   async #empty(): Promise<void> {
     await this.ctx.storage.deleteAll();
     migrate(this.#sql, swarmMigrations);
+  }
+
+  /** Whether an actor may go on reading; cheap: its key is kept at hand. */
+  #allows(actor: Actor): () => boolean {
+    return () => refuseActor({ row: this.#store.read.row, moment: this.#moment(actor) }) === null;
   }
 
   #moment(actor: Actor) {
