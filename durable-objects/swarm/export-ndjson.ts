@@ -6,7 +6,7 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import type { ReadEvents } from './merkle-tree.ts';
-import { nextPage } from './next-page.ts';
+import { firstPage, nextPage } from './next-page.ts';
 
 /** Events read at once, where they are small; of large ones fewer, so that about one piece of the stream is held. */
 const pageEvents = 64;
@@ -16,7 +16,7 @@ export async function* exportPages(
   { size }: SignedCheckpoint,
   readEvents: ReadEvents,
 ): AsyncGenerator<readonly StoredEvent[], void> {
-  let atOnce = 1;
+  let atOnce = firstPage;
   for (let from = 1; from <= size; ) {
     const to = Math.min(from + atOnce - 1, size);
     const read = await readEvents(from, to);

@@ -5,7 +5,7 @@
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { followersMax } from '../../core/limits.ts';
-import { nextPage } from './next-page.ts';
+import { firstPage, nextPage } from './next-page.ts';
 import { pacedStream } from './paced-stream.ts';
 
 export interface FollowDeps {
@@ -71,7 +71,7 @@ export function createFollowers(deps: FollowDeps): Followers {
   function follow(from: number, isAllowed: () => boolean): ReadableStream<Uint8Array> {
     let next = from;
     let isOpen = true;
-    let atOnce = 1;
+    let atOnce = firstPage;
     let greeting: string | null = ': follows\n\n';
     const follower: Follower = { notify: () => {}, close: () => {} };
 

@@ -4,6 +4,9 @@
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { streamChunkBytes } from '../../core/limits.ts';
 
+/** Nothing is known of the first page's events: it is small. */
+export const firstPage = 8;
+
 /** At least one, at most `most`, and at most twice as many as before: what comes next may be larger. */
 export function nextPage(last: readonly StoredEvent[], most: number): number {
   const chars = last.reduce((sum, { body }) => sum + body.length, 0);
