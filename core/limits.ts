@@ -81,6 +81,14 @@ export const listLimitDefault = 20;
 export const listLimitMax = 100;
 export const waitSecondsMax = 30;
 export const followersMax = 200;
+/** Exports of one swarm that are read at once: each reads the whole journal, and a Parquet file is made of megabytes at a time. */
+export const exportsMax = 8;
+/** Who finds all of them taken asks again after so long. */
+export const exportRetryMs = 5_000;
+/** Bytes of a stream that are on their way at once, and what an export or a follower reads the journal by. */
+export const streamChunkBytes = 64 * 1024;
+/** A reader that takes nothing of a stream for so long is cut off: with such pieces, one slower than a kilobyte a second. */
+export const readerSilenceMsMax = 60_000;
 /** Events that one read of the journal may bring. */
 export const journalPageMax = 1_000;
 /** Text of one page of events, of a list or of a difference: what crosses between objects is limited to 32 MiB. */
@@ -106,6 +114,12 @@ export const workDeathsMax = 2;
 export const workPauseMs = 5_000;
 /** What is parked is not lost: it is tried again, alone, after a day, and after twice as long each time it ends the process. */
 export const workParkedMs = 24 * 3_600_000;
+/** A clock that is ahead of the last recorded time by more is said: nothing happened for so long, or it is wrong. */
+export const clockAheadMs = 24 * 3_600_000;
+/** A clock that is behind by less is waited for, as by a time server's small steps; one that is further behind is believed. */
+export const clockBehindMs = 10 * 60_000;
+/** Rows that one decision moves when a wrong clock was corrected. */
+export const rowsMovedAtOnce = 100;
 
 /** The breaker of one object, per minute: beyond it, writes are refused until the minute is over [P18]. */
 export const breakerWindowMs = 60_000;
@@ -199,6 +213,10 @@ assert(taskResultBytesMax < eventBodyBytesMax, 'a task result fits its event');
 assert(eventBodyBytesMax < frameBytesMax, 'an event fits a frame');
 assert(taskInputBytesMax < frameBytesMax, 'an offer fits a frame');
 assert(deliverWithinMs < leaseMsDefault, 'an undelivered offer is known before its lease ends');
+assert(
+  clockBehindMs < deadlineMsDefault && clockBehindMs < clockAheadMs,
+  'a clock that is waited for ends no task late by much',
+);
 assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
 assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');

@@ -24,7 +24,7 @@ export function createBreaker(sql: Sql, now: () => number): Breaker {
   return {
     wrote(count) {
       const at = now();
-      if (at - rowsSince >= breakerWindowMs) {
+      if (isOver(rowsSince, at)) {
         rowsSince = at;
         rows = 0;
       }
@@ -34,10 +34,9 @@ export function createBreaker(sql: Sql, now: () => number): Breaker {
       const at = now();
       const stored = first(sql.all<{ value: string }>(`SELECT value FROM meta WHERE key = 'alarms'`));
       const known = stored ? (JSON.parse(stored.value) as Window) : { start: at, alarms: 0 }; // our own text
-      const window =
-        at - known.start >= breakerWindowMs
-          ? { start: at, alarms: 1 }
-          : { start: known.start, alarms: known.alarms + 1 };
+      const window = isOver(known.start, at)
+        ? { start: at, alarms: 1 }
+        : { start: known.start, alarms: known.alarms + 1 };
       sql.run(
         `INSERT INTO meta (key, value) VALUES ('alarms', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
         JSON.stringify(window),
@@ -45,8 +44,13 @@ export function createBreaker(sql: Sql, now: () => number): Breaker {
       return window.alarms <= breakerAlarmsMax;
     },
     openFor() {
-      const left = rowsSince + breakerWindowMs - now();
-      return rows > breakerRowsWrittenMax && left > 0 ? left : 0;
+      const at = now();
+      return rows > breakerRowsWrittenMax && !isOver(rowsSince, at) ? rowsSince + breakerWindowMs - at : 0;
     },
   };
+}
+
+/** A window that begins later than now was begun by a clock that was wrong. */
+function isOver(start: number, at: number): boolean {
+  return at - start >= breakerWindowMs || at < start;
 }

@@ -2,7 +2,8 @@
 // there when the object starts was cut off, with the process or alone. It is tried again one at a time, each with a mark of its
 // own, so that what ends the process is found among what was merely under way with it, and parked [P18].
 
-import { workDeathsMax, workParkedMs, workPauseMs } from '../core/limits.ts';
+import { choreRetryMsMax, workDeathsMax, workParkedMs, workPauseMs } from '../core/limits.ts';
+import { pausedUntil } from './pause.ts';
 import type { Sql } from './sql-port.ts';
 
 export interface TriesDeps {
@@ -39,6 +40,8 @@ export interface Tries {
   /** Does work that is in trouble when no other such work is done. What ends, well or badly, is suspected no more. */
   alone(work: string, run: () => void | Promise<void>): Promise<void>;
   of(work: string): Trouble | null;
+  /** Not tried before; 0 when it is in no trouble, also when a clock that was wrong has said so. */
+  dueAt(work: string): number;
   /** Work of this kind that is in trouble, without the kind. */
   troubled(kind: string): readonly string[];
   /** The same, but for what is parked. */
@@ -136,6 +139,10 @@ export function openTries(deps: TriesDeps): Tries {
       return mine;
     },
     of: (work) => troubles.get(work) ?? null,
+    dueAt(work) {
+      const trouble = troubles.get(work);
+      return trouble === undefined ? 0 : pausedUntil(trouble.due, now(), longestPause(trouble));
+    },
     troubled: (kind) => named(kind, () => true),
     suspected: (kind) => named(kind, ({ deaths }) => deaths < workDeathsMax),
     failed(work, due) {
@@ -171,4 +178,8 @@ function pauseOf(deaths: number, random: number): number {
   if (deaths === 0) return 0;
   if (deaths < workDeathsMax) return Math.ceil(workPauseMs * (1 + random));
   return workParkedMs * 2 ** (deaths - workDeathsMax);
+}
+
+function longestPause({ deaths }: Trouble): number {
+  return Math.max(choreRetryMsMax, pauseOf(deaths, 1));
 }

@@ -1,6 +1,7 @@
 // The archive's rules: segments follow each other without a gap and without a break in the chain, nothing leaves the object
 // that no snapshot covers, and only what is past its retention expires.
 
+import { isUnsure } from '../clock/state.ts';
 import { retentionDaysMax, retentionDaysMin } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Draft } from '../swarm/draft.ts';
@@ -60,6 +61,8 @@ function expire(
   const { retentionDays } = draft.swarm();
   const first = draft.row('snapshot', behind);
   if (retentionDays === null || first?.state !== 'kept') return err({ code: 'retention_not_over' });
+  // After such a step nobody knows yet whether it is so late: a wrong clock must not delete what nothing brings back.
+  if (isUnsure(draft.swarm(), draft.moment.at)) return err({ code: 'retention_not_over' });
   // What is kept begins with this snapshot: every moment within the retention can be rebuilt from it or a later one.
   if (first.headAt >= draft.moment.at - retentionDays * dayMs) return err({ code: 'retention_not_over' });
   for (const id of segments) {

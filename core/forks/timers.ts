@@ -3,12 +3,18 @@
 
 import type { Transfer } from '../ledger/state.ts';
 import { isOfTask } from '../ledger/state.ts';
-import type { Effect } from '../swarm/react.ts';
+import type { SwarmCommand } from '../swarm/commands.ts';
 import type { Kind, Rows, Swarm } from '../swarm/state.ts';
 import type { Delivery } from '../webhooks/state.ts';
 import { isOpen, liveAttempt, type Task } from '../work/state.ts';
 
-type Timer = Extract<Effect, { readonly kind: 'timer' }>;
+/** As `react` says it. */
+interface Timer {
+  readonly kind: 'timer';
+  readonly key: string;
+  readonly at: number;
+  readonly command: SwarmCommand;
+}
 
 /** Kinds of rows that ask for timers. */
 export const TIMED = ['swarm', 'task', 'transfer', 'delivery'] as const satisfies readonly Kind[];

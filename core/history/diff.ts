@@ -134,7 +134,11 @@ function rowAt(key: string, past: Past): Rows[Kind] | null {
 }
 
 /** One that was not there before has changed, whatever it is. `chars`: what looking at both of them takes, about. */
-function comparison(key: string, before: RowsBefore, past: Past): { readonly isChanged: boolean; readonly chars: number } {
+function comparison(
+  key: string,
+  before: RowsBefore,
+  past: Past,
+): { readonly isChanged: boolean; readonly chars: number } {
   const row = before.get(key) ?? null;
   if (row === null) return { isChanged: true, chars: 0 };
   const room = roomFor(turnBytes);

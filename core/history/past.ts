@@ -250,5 +250,6 @@ function pastRead(row: Read['row'], routesOf: Read['routesOf']): Read {
     deviceByDid: never,
     taskOfAttempt: never,
     count: never,
+    dueRows: never,
   };
 }

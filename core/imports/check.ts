@@ -6,6 +6,7 @@ import type { SignedCheckpoint } from '../journal/checkpoint.ts';
 import { hashHolds } from '../journal/cloud-event.ts';
 import { EVENT_VERSION, GENESIS, type StoredEvent } from '../journal/event.ts';
 import { readEventLine } from '../journal/export-lines.ts';
+import { turnsBack } from '../journal/turns-back.ts';
 import { amountMicroMax } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { isEventType } from '../swarm/evolve.ts';
@@ -52,7 +53,7 @@ function refuse(checkpoint: SignedCheckpoint, before: Taken, event: StoredEvent)
   if (event.seq > size) return `the checkpoint signs ${size} events, and here is one more`;
   if (event.previous !== before.hash) return 'it does not follow from the event before it';
   if (!hashHolds(origin, event)) return 'its hash is not that of its content';
-  if (event.at < before.at) return 'it happened before the event before it';
+  if (event.at < before.at && !turnsBack(event, before.at)) return 'it happened before the event before it';
   if (!isStorable(event)) return 'it holds text that is not well formed';
   const unknown = refuseType(event);
   if (unknown !== null) return unknown;

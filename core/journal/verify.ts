@@ -5,6 +5,7 @@ import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { type CloudEvent, hashHolds, originOf, readCloudEvent } from './cloud-event.ts';
 import { GENESIS, type StoredEvent } from './event.ts';
 import { leafOf, rootOf } from './merkle.ts';
+import { turnsBack } from './turns-back.ts';
 
 export type Verdict =
   | {
@@ -49,6 +50,8 @@ export function verifyJournal(
   after: Before = BEGINNING,
 ): JournalVerifier {
   let { size: seq, head: previous, origin } = after;
+  /** The time of the last event; unknown before the first one shown. */
+  let at = 0;
   let head = after.size === checkpoint.size ? after.head : null;
   let bad: Verdict | null = null;
   const leaves: Uint8Array[] = [];
@@ -66,6 +69,8 @@ export function verifyJournal(
     if (origin !== null && own !== origin && !isImport(event, cloudEvent, origin))
       return fail(event.seq, 'it is of another origin, and no import says so');
     if (!hashHolds(own, event)) return fail(event.seq, 'its hash is not that of its content');
+    if (event.at < at && own === origin && !turnsBack(event, at))
+      return fail(event.seq, 'it is of an earlier time than the event before it, and no correction says so');
     if (event.seq <= checkpoint.size) {
       // What was imported names the key of the swarm that it comes from; only the own key signs.
       const namesKey = (event.seq === 1 && own === checkpoint.origin) || event.type === IMPORTED;
@@ -78,6 +83,7 @@ export function verifyJournal(
       }
     }
     seq = event.seq;
+    at = event.at;
     previous = event.hash;
     origin = own;
     return null;

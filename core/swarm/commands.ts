@@ -1,6 +1,7 @@
 // All commands of a swarm: the union of the aggregates', and the swarm's own.
 
 import type { ArchiveCommand } from '../archive/commands.ts';
+import type { ClockCommand } from '../clock/commands.ts';
 import type { DeviceCommand } from '../devices/commands.ts';
 import type { ForkCommand } from '../forks/commands.ts';
 import type { KeyId, SwarmId, TenantId } from '../ids.ts';
@@ -34,4 +35,5 @@ export type SwarmCommand =
   | TriggerCommand
   | WebhookCommand
   | ArchiveCommand
+  | ClockCommand
   | ForkCommand;

@@ -1,6 +1,7 @@
 // The door of a swarm's rules: every command of every kind is decided here, and nowhere else.
 
 import { decideArchive } from '../archive/decide.ts';
+import { decideClock } from '../clock/decide.ts';
 import { decideDevices } from '../devices/decide.ts';
 import { decideForks, forkSwarm, holdBack } from '../forks/decide.ts';
 import { actsOutside } from '../forks/state.ts';
@@ -31,7 +32,7 @@ export function decide(draft: Draft, command: SwarmCommand, firstSeq: number): R
   if (command.type === 'CreateSwarm')
     return draft.row('swarm', SELF) === null ? createSwarm(draft, command) : err({ code: 'swarm_exists' });
   if (command.type === 'ForkSwarm' && draft.row('swarm', SELF) !== null) return err({ code: 'swarm_exists' });
-  const decided = command.type === 'ForkSwarm' ? forkSwarm(draft, command) : dispatchCommand(draft, command);
+  const decided = command.type === 'ForkSwarm' ? forkSwarm(draft, command) : dispatchCommand(draft, command, firstSeq);
   if (!decided.ok) return decided;
   follow(draft, firstSeq);
   // What does not fit an event is refused whole, whichever way it came in [P15].
@@ -60,6 +61,7 @@ export function refuseEntry(
 function dispatchCommand(
   draft: Draft,
   command: Exclude<SwarmCommand, { type: 'CreateSwarm' | 'ForkSwarm' }>,
+  firstSeq: number,
 ): Result<string, Rejection> {
   switch (command.type) {
     case 'ParkTimer':
@@ -119,6 +121,9 @@ function dispatchCommand(
     case 'RecordDeleted':
     case 'SetRetention':
       return decideArchive(draft, command);
+    case 'NoteClock':
+    case 'MoveTimes':
+      return decideClock(draft, command, firstSeq);
     case 'SettleFork':
     case 'SetEffects':
     case 'WakeExecutor':

@@ -2,6 +2,7 @@
 // until the shell has written it; a refused decision is simply dropped.
 
 import { assert } from '../assert.ts';
+import type { Moved } from '../clock/evolve.ts';
 import type { Moment } from '../envelope.ts';
 import { actsOutside } from '../forks/state.ts';
 import type { DeviceId, TaskId } from '../ids.ts';
@@ -51,6 +52,8 @@ export interface Draft {
   countDevices(): number;
   countKeys(): number;
   countTriggers(): number;
+  /** Stored rows of a kind with something due behind `at`, by id, behind the id `after`. */
+  dueRows(kind: Moved, at: number, after: string, most: number): readonly string[];
 }
 
 export interface Changed {
@@ -143,5 +146,6 @@ export function openDraft(read: Read, moment: Moment): Draft {
     countDevices: () => read.count('devices'),
     countKeys: () => read.count('keys'),
     countTriggers: () => read.count('triggers'),
+    dueRows: (kind, at, after, most) => read.dueRows(kind, at, after, most),
   };
 }

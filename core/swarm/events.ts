@@ -1,6 +1,7 @@
 // All events of a swarm: the union of the aggregates', and the swarm's own.
 
 import type { ArchiveEvent } from '../archive/events.ts';
+import type { ClockEvent } from '../clock/events.ts';
 import type { DeviceEvent } from '../devices/events.ts';
 import type { ForkEvent } from '../forks/events.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
@@ -60,5 +61,6 @@ export type SwarmEvent =
   | TriggerEvent
   | WebhookEvent
   | ArchiveEvent
+  | ClockEvent
   | ForkEvent;
 export type EventType = SwarmEvent['type'];

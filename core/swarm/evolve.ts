@@ -4,6 +4,8 @@ import type { ArchiveEvent } from '../archive/events.ts';
 import { evolveMarks, evolveSegment, evolveSnapshot } from '../archive/evolve.ts';
 import { NO_ARCHIVE } from '../archive/state.ts';
 import { assert, unreachable } from '../assert.ts';
+import type { ClockEvent } from '../clock/events.ts';
+import { evolveClock, isMoved, moveRow, splitKey } from '../clock/evolve.ts';
 import type { DeviceEvent } from '../devices/events.ts';
 import { evolveDevice, evolveEnrollment, evolvePresence, type PresenceEvent } from '../devices/evolve.ts';
 import { factOf } from '../devices/fact-id.ts';
@@ -164,7 +166,12 @@ function touchesOf(event: SwarmEvent): readonly Touch[] | null {
     case 'segment.deleted':
       return [['segment', body.segment]];
     case 'retention.changed':
+    case 'clock.stepped':
+    case 'clock.corrected':
       return [['swarm', SELF]];
+    case 'times.moved':
+      // Asked of a type alone, there is no body.
+      return [['swarm', SELF], ...(body.rows ?? []).map(splitKey)];
     default:
       return unknown(type);
   }
@@ -198,10 +205,14 @@ export function evolve<K extends Kind>(
   circumstance: Circumstance,
 ): Rows[K] {
   const { at, trace, actor } = circumstance;
+  if (event.type === 'times.moved' && isMoved(kind)) {
+    // Of the kind that came in, as below.
+    return moveRow(kind, row as Rows[typeof kind] | null, event.body) as Rows[K];
+  }
   const next = (): Rows[Kind] => {
     switch (kind) {
       case 'swarm':
-        return evolveSwarm(row as Swarm | null, event as OwnEvent | ArchiveEvent | ForkEvent, at);
+        return evolveSwarm(row as Swarm | null, event as OwnEvent | ArchiveEvent | ClockEvent | ForkEvent, at);
       case 'account':
         return evolveAccount(row as Rows['account'] | null, id, event as LedgerEvent);
       case 'transfer':
@@ -267,7 +278,7 @@ export function evolve<K extends Kind>(
   return next() as Rows[K];
 }
 
-function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent | ForkEvent, at: number): Swarm {
+function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent | ClockEvent | ForkEvent, at: number): Swarm {
   if (event.type === 'swarm.created') {
     const { swarm: id, tenant, name, publicKey, supplyMicro, cycleEndsAt } = event.body;
     return { id, tenant, name, publicKey, supplyMicro, cycle: 1, cycleEndsAt, createdAt: at, ...NO_ARCHIVE };
@@ -286,6 +297,10 @@ function evolveSwarm(swarm: Swarm | null, event: OwnEvent | ArchiveEvent | ForkE
     case 'segment.expired':
     case 'retention.changed':
       return { ...swarm, ...evolveMarks(event) };
+    case 'clock.stepped':
+    case 'clock.corrected':
+    case 'times.moved':
+      return evolveClock(swarm, event);
     default:
       return swarm;
   }

@@ -1,6 +1,8 @@
 // Who must be told of an event: an executor, a timer, a webhook's receiver. Effects are data; the outbox carries them.
 
+import { splitKey } from '../clock/evolve.ts';
 import { actsOutside, OUTWARD } from '../forks/state.ts';
+import { isTimed, timersOf } from '../forks/timers.ts';
 import type { DeviceId } from '../ids.ts';
 import { isOfTask } from '../ledger/state.ts';
 import { deliverWithinMs } from '../limits.ts';
@@ -36,6 +38,10 @@ function effectsOf(draft: Draft, event: SwarmEvent): readonly Effect[] {
   switch (event.type) {
     case 'swarm.forked':
       return [timer('cycle', event.body.cycleEndsAt, { type: 'CloseCycle', cycle: event.body.cycle })];
+    case 'clock.corrected':
+      return timersOf('swarm', draft.swarm());
+    case 'times.moved':
+      return moved(draft, event.body);
     case 'swarm.created':
       return [timer('cycle', event.body.cycleEndsAt, { type: 'CloseCycle', cycle: 1 })];
     case 'cycle.closed':
@@ -110,6 +116,15 @@ function effectsOf(draft: Draft, event: SwarmEvent): readonly Effect[] {
 
 function timer(key: string, at: number, command: SwarmCommand): Effect {
   return { kind: 'timer', key, at, command };
+}
+
+/** Everything that is due in the rows, at the times that they name now; and the rest of the rows at once. */
+function moved(draft: Draft, body: Extract<SwarmEvent, { type: 'times.moved' }>['body']): readonly Effect[] {
+  const timers = body.rows.map(splitKey).flatMap(([kind, id]) => {
+    const row = isTimed(kind) ? draft.row(kind, id) : null;
+    return row !== null && isTimed(kind) ? timersOf(kind, row) : [];
+  });
+  return body.cursor === null ? timers : [...timers, timer('times', draft.moment.at + 1, { type: 'MoveTimes' })];
 }
 
 function leased(draft: Draft, body: Extract<SwarmEvent, { type: 'task.leased' }>['body']): readonly Effect[] {

@@ -1,6 +1,7 @@
 // What a decision may see of the swarm: rows by id and a few narrow, bounded questions. It has two implementations of one
 // contract: tables in SQLite, and rows in memory for tests.
 
+import type { Moved } from '../clock/evolve.ts';
 import type { DeviceId, MissionId, TaskId } from '../ids.ts';
 import type { Account } from '../ledger/state.ts';
 import type { Route } from '../routes/state.ts';
@@ -35,6 +36,8 @@ export interface Read {
   /** The task whose last attempt this is. */
   taskOfAttempt(attempt: string): TaskId | null;
   count(what: Counted): number;
+  /** Ids of rows that are not over and in which something is due later than `at`, behind the id `after`, by id. */
+  dueRows(kind: Moved, at: number, after: string, most: number): readonly string[];
 }
 
 /** What is counted, against limits: of keys the ones that nothing has taken the place of. */

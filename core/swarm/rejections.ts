@@ -23,6 +23,7 @@ export const REJECTIONS = {
   storage_full: { status: 507, title: 'The swarm has no room for new work' },
   content_too_large: { status: 413, title: 'What is asked for does not fit an event' },
   content_invalid: { status: 422, title: 'What is asked for holds text that is not well-formed Unicode' },
+  too_many_readers: { status: 429, title: 'As many are reading as may at once' },
   limit_reached: { status: 409, title: 'A limit is reached' },
   // Forks.
   fork_not_found: { status: 404, title: 'There is no such fork' },

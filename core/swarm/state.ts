@@ -1,6 +1,7 @@
 // The swarm itself, and the table of all rows that a swarm has: one kind per aggregate.
 
 import type { ArchiveMarks, Segment, Snapshot } from '../archive/state.ts';
+import type { ClockMarks } from '../clock/state.ts';
 import type { Device, Enrollment, Presence } from '../devices/state.ts';
 import type { Fork, Rerun } from '../forks/state.ts';
 import type { SwarmId, TenantId } from '../ids.ts';
@@ -25,6 +26,8 @@ export interface Swarm extends ArchiveMarks {
   readonly createdAt: number;
   /** Of a fork alone: where it comes from, and whether it acts outside. */
   readonly fork?: Fork;
+  /** Of a swarm whose clock has once run far ahead or was set back. */
+  readonly clock?: ClockMarks;
 }
 
 /** Every kind of row, by its name. The name is the table's too. */

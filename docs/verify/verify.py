@@ -417,6 +417,7 @@ SOURCE = re.compile("/tenants/([^/]+)/swarms/([^/]+)")
 TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
 IMPORTED = "swarm.imported"
+CORRECTED = "clock.corrected"
 NOT_AN_EVENT = "it is not an event as this journal writes them"
 
 
@@ -500,6 +501,7 @@ class Journal:
         self.checkpoint = checkpoint
         self.seq = seq
         self.previous = previous
+        self.at = 0
         self.origin = None
         self.head = previous if seq == checkpoint["size"] else None
         self.tree = Tree() if seq == 0 else None
@@ -517,9 +519,11 @@ class Journal:
             raise Refused("it is of another origin, and no import says so", expected)
         if not event.hash_holds():
             raise Refused("its hash is not that of its content", expected)
+        if event.at < self.at and event.origin == self.origin and not self.turns_back(event):
+            raise Refused("it is of an earlier time than the event before it, and no correction says so", expected)
         if expected <= self.checkpoint["size"]:
             self.take_signed(event)
-        self.seq, self.previous, self.origin = expected, event.hash, event.origin
+        self.seq, self.previous, self.at, self.origin = expected, event.hash, event.at, event.origin
 
     def take_signed(self, event):
         names_key = (event.seq == 1 and event.origin == self.checkpoint["origin"]) or event.type == IMPORTED
@@ -535,6 +539,11 @@ class Journal:
             self.head = event.hash
             if event.origin != self.checkpoint["origin"]:
                 raise Refused("the checkpoint is of another origin", event.seq)
+
+    def turns_back(self, event):
+        """The one place where times may run back: it says from when to when, and behind which event."""
+        said = {"from": self.at, "to": event.at, "after": event.seq - 1}
+        return event.type == CORRECTED and all(event.data.get(name) == value for name, value in said.items())
 
     def is_import(self, event):
         """The one place where an origin may change: it names the journal that it goes on from."""

@@ -2,6 +2,7 @@
 // Each becomes a report, in the same transaction in which the connection's row goes.
 
 import type { DeviceId } from '../../core/ids.ts';
+import { clockBehindMs } from '../../core/limits.ts';
 import type { CloseReason } from '../../core/wire/device.ts';
 import { NO_ANSWER, type Problem } from './problems.ts';
 import { type Attachment, attachmentOf, closeFor, isOpen, type Socket } from './socket.ts';
@@ -69,7 +70,8 @@ export function patrol(deps: LeaveDeps): void {
   for (const socket of deps.sockets()) {
     const held = attachmentOf(socket);
     if (!isOpen(socket)) continue;
-    if (held === null) {
+    // It was opened by a clock that was wrong: what the device was told of the time is wrong too.
+    if (held === null || held.since > now + clockBehindMs) {
       closeFor(socket, 'busy');
     } else if (held.phase === 'challenged' && now >= held.since + challengeMs) {
       const detail = 'The challenge was not answered in time.';

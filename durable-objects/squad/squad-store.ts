@@ -5,6 +5,7 @@ import type { DeviceId, OrderId } from '../../core/ids.ts';
 import { squadMigrations } from '../../migrations/squad/index.ts';
 import { migrate } from '../migrate.ts';
 import { first, type Sql } from '../sql-port.ts';
+import { reportRetryMsMax } from './squad-limits.ts';
 
 export interface StoredOrder {
   readonly id: OrderId;
@@ -166,8 +167,10 @@ function reportsTable(sql: Sql) {
     },
     dueReports(now: number, max: number): Report[] {
       return sql.all<Report>(
-        'SELECT id, kind, device, subject, tries FROM reports WHERE next_at <= ? ORDER BY id LIMIT ?',
+        // One that waits for longer than any does was put there by a clock that was wrong.
+        'SELECT id, kind, device, subject, tries FROM reports WHERE next_at <= ?1 OR next_at > ?1 + ?2 ORDER BY id LIMIT ?3',
         now,
+        2 * reportRetryMsMax,
         max,
       );
     },

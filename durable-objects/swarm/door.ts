@@ -46,6 +46,17 @@ export function openDoor(deps: DoorDeps): Door {
     log('warn', 'storage_half_full', { origin: store.origin(), bytes });
   }
 
+  /** A clock that was far from the last event is the first thing that its transaction says. */
+  function tellOfClock({ events: [first] }: Committed): void {
+    if (first?.type !== 'clock.stepped' && first?.type !== 'clock.corrected') return;
+    const { from, to } = JSON.parse(first.body) as { from: number; to: number }; // as the core says it
+    log('warn', first.type === 'clock.stepped' ? 'clock_stepped' : 'clock_corrected', {
+      origin: store.origin(),
+      from,
+      to,
+    });
+  }
+
   /** Why nothing may come in at all. */
   function shut(): Rejection | null {
     if (deps.isFilling()) return { code: 'swarm_filling' };
@@ -70,6 +81,7 @@ export function openDoor(deps: DoorDeps): Door {
     if (committed !== null) {
       breaker.wrote(committed.written);
       deps.committed(committed);
+      tellOfClock(committed);
     }
     if (committed !== null && allowed === commands) return committed.executed;
     // Calls that share a transaction are refused each by itself: one that ends something goes in all the same.
@@ -155,6 +167,8 @@ const GROWTH: Readonly<Record<SwarmCommand['type'], Growth>> = {
   RecordDeleted: 'end',
   SettleFork: 'end',
   WakeExecutor: 'end',
+  NoteClock: 'end',
+  MoveTimes: 'end',
   // What a what-if does: bounded by its size, and it begins only where there is room.
   AdoptRoutes: 'end',
   RerunTask: 'end',

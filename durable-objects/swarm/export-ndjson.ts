@@ -7,8 +7,9 @@ import type { StoredEvent } from '../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import { ALONE, type Work } from '../turns.ts';
 import type { ReadEvents } from './merkle-tree.ts';
+import { firstPage, nextPage } from './next-page.ts';
 
-/** Events read at once: the largest of them still fit a small part of the object's memory. */
+/** Events read at once, where they are small; of large ones fewer, so that about one piece of the stream is held. */
 const pageEvents = 64;
 /** An event that is only read and written down costs as much as a part of one that is decided. */
 const eventsReadInOne = 4;
@@ -19,9 +20,10 @@ export async function* exportPages(
   readEvents: ReadEvents,
   work: Work = ALONE,
 ): AsyncGenerator<readonly StoredEvent[], void> {
+  let atOnce = firstPage;
   for (let from = 1; from <= size; ) {
     await work.giveWay();
-    const to = Math.min(from + pageEvents - 1, size);
+    const to = Math.min(from + atOnce - 1, size);
     const read = await readEvents(from, to);
     // The answer has begun: a reader sees that it breaks off, and by the first line that something is missing.
     if (!read.ok) throw new Fault(`the export breaks off at event ${from}: ${read.error.code}`, { retryable: false });
@@ -29,6 +31,7 @@ export async function* exportPages(
     work.spent(read.value.length / eventsReadInOne, textOf(read.value));
     yield read.value;
     from += read.value.length;
+    atOnce = nextPage(read.value, pageEvents);
   }
 }
 

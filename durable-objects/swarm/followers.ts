@@ -5,6 +5,8 @@
 import { toCloudEvent } from '../../core/journal/cloud-event.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { followersMax } from '../../core/limits.ts';
+import { firstPage, nextPage } from './next-page.ts';
+import { pacedStream } from './paced-stream.ts';
 
 export interface FollowDeps {
   /** Events from `from` on, at most `limit`, hot or archived. @throws when they cannot be read: the stream breaks off */
@@ -14,7 +16,8 @@ export interface FollowDeps {
 }
 
 export interface Followers {
-  open(from: number): ReadableStream<Uint8Array>;
+  /** @param isAllowed asked again before each page: a key that is revoked ends what it has opened */
+  open(from: number, isAllowed?: () => boolean): ReadableStream<Uint8Array>;
   /** There are new events, about these subjects: everyone reads on. */
   wake(subjects: readonly string[]): void;
   /** Resolves at the next event about `subject`, or after `ms`. */
@@ -27,7 +30,7 @@ interface Follower {
   close(): void;
 }
 
-/** Events read at once for one follower. */
+/** Events read at once for one follower, where they are small. */
 const pageSize = 100;
 /** Proxies close silent streams; a comment keeps one open. */
 const heartbeatMs = 15_000;
@@ -58,48 +61,49 @@ export function createFollowers(deps: FollowDeps): Followers {
         waiting.set(subject, mine.add(done));
       });
     },
-    open(from) {
+    open(from, isAllowed = () => true) {
       const [silent] = followers;
       if (silent && followers.size >= followersMax) silent.close();
-      return follow(Math.max(1, from));
+      return follow(Math.max(1, from), isAllowed);
     },
   };
 
-  function follow(from: number): ReadableStream<Uint8Array> {
+  function follow(from: number, isAllowed: () => boolean): ReadableStream<Uint8Array> {
     let next = from;
     let isOpen = true;
+    let atOnce = firstPage;
+    let greeting: string | null = ': follows\n\n';
     const follower: Follower = { notify: () => {}, close: () => {} };
+
+    /** The next events, a heartbeat, or null once it may not read on. */
+    async function more(): Promise<string | null> {
+      // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
+      while (isOpen && isAllowed() && next > deps.headSeq()) if (!(await woken(follower))) break;
+      if (!isOpen || !isAllowed()) return null;
+      const page = next > deps.headSeq() ? [] : await deps.events(next, atOnce);
+      next = (page.at(-1)?.seq ?? next - 1) + 1;
+      if (page.length > 0) atOnce = nextPage(page, pageSize);
+      followers.delete(follower);
+      if (isOpen) followers.add(follower);
+      return page.length === 0 ? ': still here\n\n' : page.map(textOf).join('');
+    }
+
     // Pulled by the reader: a slow one makes no queue here, it is simply behind.
-    return new ReadableStream<Uint8Array>(
-      {
-        start(controller) {
-          follower.close = () => {
-            isOpen = false;
-            followers.delete(follower);
-            follower.notify();
-            controller.close();
-          };
-          followers.add(follower);
-          controller.enqueue(encoder.encode(': follows\n\n'));
-        },
-        async pull(controller) {
-          // Woken by events before the one it asked for, it waits on: a pull that brings nothing is not repeated.
-          while (isOpen && next > deps.headSeq()) if (!(await woken(follower))) break;
-          if (!isOpen) return;
-          const page = next > deps.headSeq() ? [] : await deps.events(next, pageSize);
-          if (!isOpen) return;
-          next = (page.at(-1)?.seq ?? next - 1) + 1;
-          controller.enqueue(encoder.encode(page.length === 0 ? ': still here\n\n' : page.map(textOf).join('')));
-          followers.delete(follower);
-          followers.add(follower);
-        },
-        cancel() {
-          isOpen = false;
-          followers.delete(follower);
-        },
+    const paced = pacedStream({
+      async next() {
+        const text = greeting ?? (await more());
+        greeting = null;
+        return text === null ? null : encoder.encode(text);
       },
-      { highWaterMark: 0 },
-    );
+      ended() {
+        isOpen = false;
+        followers.delete(follower);
+        follower.notify();
+      },
+    });
+    follower.close = paced.close;
+    followers.add(follower);
+    return paced.stream;
   }
 
   function textOf(event: StoredEvent): string {

@@ -2,6 +2,7 @@
 // where the events behind it are.
 
 import type { Segment, Snapshot } from '../../core/archive/state.ts';
+import { type ClockMarks, latestTime } from '../../core/clock/state.ts';
 import type { At, Outline } from '../../core/history/port.ts';
 import { STATE_VERSION } from '../../core/history/state-tree.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
@@ -50,37 +51,53 @@ export async function outlineOf(at: At, before: number | null, deps: OutlineDeps
 
 function outlineOfSealed(at: At, { sql, store, now }: OutlineDeps): Result<Outline, Rejection> {
   const head = store.head().seq;
+  const { clock } = store.read.row('swarm', SELF) ?? {};
   if (at !== 'now' && 'time' in at && at.time > now()) return err({ code: 'moment_ahead', head });
-  const seq = at === 'now' ? head : 'seq' in at ? at.seq : (lastHotAt(at.time, 1, head, sql) ?? 0);
+  const seq = at === 'now' ? head : 'seq' in at ? at.seq : (lastHotAt(at.time, 1, head, clock, sql) ?? 0);
   if (seq < 1) return err({ code: 'moment_before_genesis' });
   if (seq > head) return err({ code: 'moment_ahead', head });
   const tenant = store.seal()?.start.tenant ?? '';
   return ok({ origin: store.origin() ?? '', tenant, seq, snapshot: null, segments: [], hotFrom: 1 });
 }
 
-/** The last event at or before a time. Times never run backwards along the journal. */
+/**
+ * The last event at or before a time: of all such events the one with the greatest seq. Times run back along the journal only
+ * where the clock was set back, and the swarm's row says where.
+ */
 async function seqAt(time: number, swarm: Swarm, deps: OutlineDeps): Promise<Result<number, Rejection>> {
   const { sql, store } = deps;
   if (time > deps.now()) return err({ code: 'moment_ahead', head: store.head().seq });
-  const hot = lastHotAt(time, swarm.archivedTo + 1, store.head().seq, sql);
+  const hot = lastHotAt(time, swarm.archivedTo + 1, store.head().seq, swarm.clock, sql);
   if (hot !== null) return ok(hot);
-  const segment = first(
-    sql
-      .all<{ body: string }>(`SELECT body FROM segment WHERE body ->> '$.fromAt' <= ? ORDER BY id DESC LIMIT 1`, time)
-      .map(({ body }) => JSON.parse(body) as Segment), // our own row
-  );
+  const segment = lastSegmentAt(time, swarm.clock, sql);
   if (segment === null) return ok(0);
-  if (segment.toAt <= time) return ok(segment.to);
+  if (latestTime(swarm.clock, segment.to, segment.toAt) <= time) return ok(segment.to);
   if (segment.state !== 'kept') return err({ code: 'history_expired', firstSeq: firstReadable(swarm.expiredTo, sql) });
   const read = await deps.readEvents(segment.from, segment.to);
   if (!read.ok) return read;
   return ok(read.value.findLast((event) => event.at <= time)?.seq ?? segment.from - 1);
 }
 
+/** The last segment that begins at or before a time; where the clock was set back, one behind it may begin sooner. */
+function lastSegmentAt(time: number, clock: ClockMarks | undefined, sql: Sql): Segment | null {
+  // A turn back to a time at or before the one that is asked for: all events up to it are no later.
+  const turn = clock?.turns.findLast(({ to }) => to <= time)?.after ?? 0;
+  const row = first(
+    sql.all<{ body: string }>(
+      `SELECT body FROM segment WHERE body ->> '$.fromAt' <= ? OR body ->> '$.from' <= ? ORDER BY id DESC LIMIT 1`,
+      time,
+      turn,
+    ),
+  );
+  return row && (JSON.parse(row.body) as Segment); // our own row
+}
+
 /** By halves: there is no index on time, and none is needed. Null when every event that is here came later. */
-function lastHotAt(time: number, from: number, to: number, sql: Sql): number | null {
-  const timeOf = (seq: number): number =>
-    first(sql.all<{ at: number }>('SELECT at FROM journal WHERE seq = ?', seq))?.at ?? Number.POSITIVE_INFINITY;
+function lastHotAt(time: number, from: number, to: number, clock: ClockMarks | undefined, sql: Sql): number | null {
+  const timeOf = (seq: number): number => {
+    const at = first(sql.all<{ at: number }>('SELECT at FROM journal WHERE seq = ?', seq))?.at;
+    return latestTime(clock, seq, at ?? Number.POSITIVE_INFINITY);
+  };
   let low = from;
   let high = to;
   if (low > high || timeOf(low) > time) return null;

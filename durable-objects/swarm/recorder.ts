@@ -44,7 +44,7 @@ export function createRecorder(chores: readonly Chore[], { tries, now, calmAt, p
     const due = chore.dueAt();
     if (due === null) return null;
     const mayWait = chore.isPressing !== undefined && !chore.isPressing();
-    return Math.max(due, tries.of(workOf(chore))?.due ?? 0, mayWait ? calmAt() : 0);
+    return Math.max(due, tries.dueAt(workOf(chore)), mayWait ? calmAt() : 0);
   }
 
   async function runOne(chore: Chore): Promise<void> {

@@ -6,10 +6,12 @@
 import type { ObjectStore } from '../../core/archive/port.ts';
 import { archiveId, type Segment, type Snapshot } from '../../core/archive/state.ts';
 import { Fault } from '../../core/assert.ts';
+import { type ClockMarks, latestTime } from '../../core/clock/state.ts';
 import { STATE_VERSION } from '../../core/history/state-tree.ts';
-import { segmentEventsMin } from '../../core/limits.ts';
+import { clockAheadMs, segmentEventsMin } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { SELF, type Swarm } from '../../core/swarm/state.ts';
+import { pausedUntil } from '../pause.ts';
 import { first, type Sql } from '../sql-port.ts';
 import type { ArchiveNotes } from './archive-notes.ts';
 import type { Chore } from './recorder.ts';
@@ -54,7 +56,9 @@ export function createRetention(deps: RetentionDeps): Chore {
       if (swarm === null) return null;
       hasLeft ??= isLeft();
       if (hasLeft) return 0;
-      return swarm.retentionDays === null ? null : dueOf(swarm, looked.at(swarm, store.head().seq), store.head().seq);
+      return swarm.retentionDays === null
+        ? null
+        : dueOf(swarm, looked.at(swarm, store.head().seq), store.head().seq, now());
     },
     async run() {
       const swarm = store.read.row('swarm', SELF);
@@ -80,22 +84,29 @@ interface Times {
   readonly notBefore: number;
 }
 
-function dueOf(swarm: Swarm, times: Times, headSeq: number): number | null {
+function dueOf(swarm: Swarm, times: Times, headSeq: number, now: number): number | null {
   const retention = (swarm.retentionDays ?? 0) * dayMs;
   const due: number[] = [];
   if (times.behindAt !== null) due.push(times.behindAt + retention + 1);
   if (times.blockAt !== null) due.push(times.blockAt + retention + 1);
   // Once a day while there is something new: what is kept begins with a snapshot, and is a day too long at the most.
   if (headSeq - swarm.snapshotSeq >= segmentEventsMin) due.push(times.snapshotAt + dayMs);
-  return due.length === 0 ? null : Math.max(Math.min(...due), times.notBefore);
+  // Nothing is deleted by a clock that has just run far ahead.
+  const sure = (swarm.clock?.steppedAt ?? -clockAheadMs) + clockAheadMs;
+  const rested = pausedUntil(times.notBefore, now, restMs);
+  return due.length === 0 ? null : Math.max(Math.min(...due), rested, sure);
 }
 
 /** Looks again only when the archive has moved: it is asked with every transaction. */
 function remembered(look: (swarm: Swarm) => Omit<Times, 'notBefore'>) {
   let known: { readonly key: string; readonly times: Omit<Times, 'notBefore'> } | null = null;
   let resting: { readonly key: string; readonly until: number } | null = null;
-  const keyOf = ({ retentionDays, archivedTo, expiredTo, snapshotSeq }: Swarm, headSeq: number): string =>
-    [retentionDays, archivedTo, expiredTo, snapshotSeq, headSeq >= archivedTo + segmentEventsMin].join(' ');
+  const keyOf = ({ retentionDays, archivedTo, expiredTo, snapshotSeq, clock }: Swarm, headSeq: number): string => {
+    const turn = clock?.turns.at(-1)?.after ?? 0;
+    return [retentionDays, archivedTo, expiredTo, snapshotSeq, turn, headSeq >= archivedTo + segmentEventsMin].join(
+      ' ',
+    );
+  };
   return {
     at(swarm: Swarm, headSeq: number): Times {
       const key = keyOf(swarm, headSeq);
@@ -108,13 +119,14 @@ function remembered(look: (swarm: Swarm) => Omit<Times, 'notBefore'>) {
   };
 }
 
-function timesOf({ archivedTo, expiredTo, snapshotSeq, createdAt }: Swarm, sql: Sql): Omit<Times, 'notBefore'> {
+function timesOf({ archivedTo, expiredTo, snapshotSeq, createdAt, clock }: Swarm, sql: Sql): Omit<Times, 'notBefore'> {
   const oldest = rowOf<Segment>('segment', archiveId(expiredTo + 1), sql);
   const behind = oldest === null ? null : firstSnapshot(oldest.to, sql);
+  const newest = rowOf<Snapshot>('snapshot', archiveId(snapshotSeq), sql);
   return {
-    blockAt: timeOfEvent(archivedTo + segmentEventsMin, sql),
-    snapshotAt: rowOf<Snapshot>('snapshot', archiveId(snapshotSeq), sql)?.headAt ?? createdAt,
-    behindAt: behind?.headAt ?? null,
+    blockAt: timeOfEvent(archivedTo + segmentEventsMin, clock, sql),
+    snapshotAt: newest === null ? createdAt : headTime(newest, clock),
+    behindAt: behind && headTime(behind, clock),
   };
 }
 
@@ -123,10 +135,11 @@ async function expireAll(days: number, deps: RetentionDeps): Promise<void> {
   const { sql, store, snapshots, segments, now } = deps;
   const before = now() - days * dayMs;
   const marks = () => store.read.row('swarm', SELF);
-  const { snapshotSeq = 0, createdAt = 0 } = marks() ?? {};
-  const newest = rowOf<Snapshot>('snapshot', archiveId(snapshotSeq), sql)?.headAt ?? createdAt;
+  const { snapshotSeq = 0, createdAt = 0, clock } = marks() ?? {};
+  const last = rowOf<Snapshot>('snapshot', archiveId(snapshotSeq), sql);
+  const newest = last === null ? createdAt : headTime(last, clock);
   if (store.head().seq - snapshotSeq >= segmentEventsMin && newest + dayMs <= now()) await snapshots.take();
-  const aged = lastBefore(before, (marks()?.archivedTo ?? 0) + 1, store.head().seq, sql);
+  const aged = lastBefore(before, (marks()?.archivedTo ?? 0) + 1, store.head().seq, clock, sql);
   for (let isMore = aged > 0; isMore; ) isMore = (await segments.archive(aged)).isMore;
   const behind = lastSnapshotBefore(before, sql);
   if (behind === null) return;
@@ -207,17 +220,23 @@ function parsed<T>(rows: readonly { readonly body: string }[]): T | null {
   return row && (JSON.parse(row.body) as T); // our own row
 }
 
-function timeOfEvent(seq: number, sql: Sql): number | null {
-  return first(sql.all<{ at: number }>('SELECT at FROM journal WHERE seq = ?', seq))?.at ?? null;
+/** When it happened at the latest: a time that a wrong clock has set would keep it for as long as that clock was ahead. */
+function timeOfEvent(seq: number, clock: ClockMarks | undefined, sql: Sql): number | null {
+  const at = first(sql.all<{ at: number }>('SELECT at FROM journal WHERE seq = ?', seq))?.at ?? null;
+  return at === null ? null : latestTime(clock, seq, at);
+}
+
+function headTime({ seq, headAt }: Snapshot, clock: ClockMarks | undefined): number {
+  return latestTime(clock, seq, headAt);
 }
 
 /** The last event from before a time, by halves; 0 when all that are here came later. */
-function lastBefore(at: number, from: number, to: number, sql: Sql): number {
+function lastBefore(at: number, from: number, to: number, clock: ClockMarks | undefined, sql: Sql): number {
   let low = from - 1;
   let high = to;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((timeOfEvent(middle, sql) ?? at) < at) low = middle;
+    if ((timeOfEvent(middle, clock, sql) ?? at) < at) low = middle;
     else high = middle - 1;
   }
   return low < from ? 0 : low;

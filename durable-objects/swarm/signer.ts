@@ -11,7 +11,7 @@ import {
 } from '../../core/journal/checkpoint.ts';
 import { consistencyPath } from '../../core/journal/consistency.ts';
 import { rootOf } from '../../core/journal/merkle.ts';
-import { checkpointBacklogMax, checkpointEvents, checkpointMs } from '../../core/limits.ts';
+import { checkpointBacklogMax, checkpointEvents, checkpointMs, clockBehindMs } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { SELF } from '../../core/swarm/state.ts';
@@ -281,7 +281,9 @@ export function openSigner(deps: SignerDeps): Signer {
       if (newest === undefined) newest = last();
       const { size, at } = newest ?? { size: 0, at: store.read.row('swarm', SELF)?.createdAt ?? 0 };
       if (seq <= size) return null;
-      return seq - size >= checkpointEvents ? deps.now() : at + checkpointMs;
+      // One that a wrong clock has signed is no reason to wait for that time.
+      const isDue = seq - size >= checkpointEvents || at > deps.now() + clockBehindMs;
+      return isDue ? deps.now() : at + checkpointMs;
     },
     isPressing: () => store.head().seq - (newest?.size ?? 0) >= checkpointEvents * checkpointBacklogMax,
     async run() {

@@ -50,7 +50,7 @@ export function createSuspects(deps: SuspectsDeps): Suspects {
   /** The next one whose time has come, and what it is to be done with: timers first, they are quick. */
   function next(): { readonly work: string; run(): void | Promise<void> } | null {
     for (const [kind, run] of KINDS) {
-      const id = tries.troubled(kind).find((id) => (tries.of(`${kind}/${id}`)?.due ?? 0) <= now());
+      const id = tries.troubled(kind).find((id) => tries.dueAt(`${kind}/${id}`) <= now());
       if (id !== undefined) return { work: `${kind}/${id}`, run: () => run(id, deps) };
     }
     return null;
@@ -59,7 +59,7 @@ export function createSuspects(deps: SuspectsDeps): Suspects {
   return {
     nextDue() {
       if (isRunning || tries.all().size === 0) return null;
-      const due = KINDS.flatMap(([kind]) => tries.troubled(kind).map((id) => tries.of(`${kind}/${id}`)?.due ?? 0));
+      const due = KINDS.flatMap(([kind]) => tries.troubled(kind).map((id) => tries.dueAt(`${kind}/${id}`)));
       if (tries.untold().length > 0) due.push(tellAt);
       return due.length === 0 ? null : Math.min(...due);
     },

@@ -1,6 +1,7 @@
 // Rows and the narrow questions of `Read`, over SQLite. Rows are parsed once per transaction and kept in a cache that the
 // store owns; questions that use an index first write what the cache holds back.
 
+import type { Moved } from '../../core/clock/evolve.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { Account } from '../../core/ledger/state.ts';
 import { webhooksMax } from '../../core/limits.ts';
@@ -53,6 +54,18 @@ interface BriefRow {
   readonly brief: string;
   readonly chars: number;
 }
+/**
+ * Rows that are not over and have something due behind a time, by id. All that is asked about a task or a hold stands in its
+ * index; what waits of deliveries, of which there are many, has a timer.
+ */
+const DUE_ROWS: Readonly<Record<Moved, string>> = {
+  task: `SELECT id FROM task WHERE ${OPEN} AND id > ?2`,
+  transfer: `SELECT id FROM transfer WHERE body ->> '$.state' = 'pending' AND id > ?2`,
+  delivery: `SELECT substr(key, 10) AS id FROM timer WHERE key > 'delivery/' || ?2 AND key < 'delivery0'`,
+  enrollment: `SELECT id FROM enrollment WHERE id > ?2 AND body ->> '$.state' = 'open' AND body ->> '$.expiresAt' > ?1`,
+  key: `SELECT id FROM key WHERE id > ?2 AND body ->> '$.validUntil' > ?1`,
+  webhook: `SELECT id FROM webhook WHERE state = 'active' AND id > ?2`,
+};
 
 /** What the store's cache lends to reading. */
 export interface RowCache {
@@ -144,6 +157,7 @@ export function sqlRead(sql: Sql, cache: RowCache, isNew: (id: string) => boolea
     },
     taskOfAttempt: (attempt) =>
       first(ids<TaskId>(`SELECT id FROM task WHERE attempt = ? AND state = 'leased'`, attempt)),
+    dueRows: (kind, at, after, most) => ids(`${DUE_ROWS[kind]} ORDER BY id LIMIT ?3`, at, after, most),
     count(what) {
       cache.flush();
       return first(sql.all<{ n: number }>(COUNTS[what]))?.n ?? 0;

@@ -7,6 +7,7 @@ import { sha256 } from '../../core/hash.ts';
 import { type IdSource, idSource } from '../../core/ids.ts';
 import { chain, GENESIS, originName, type StoredEvent } from '../../core/journal/event.ts';
 import { canonicalStored } from '../../core/json.ts';
+import { clockAheadMs, clockBehindMs } from '../../core/limits.ts';
 import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide, refuseEntry } from '../../core/swarm/decide.ts';
@@ -24,7 +25,7 @@ import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
 import { type RowCache, sqlRead } from './swarm-read.ts';
 
 export interface SwarmStoreDeps {
-  /** Milliseconds since the epoch; the store makes it never run backwards. */
+  /** Milliseconds since the epoch. Small steps back are waited for; a large one is believed, and said in the journal. */
   now(): number;
   /** `n` fresh random bytes; one draw per transaction. */
   entropy(n: number): Uint8Array;
@@ -78,6 +79,8 @@ interface Known {
 /** What the commands of one transaction share. */
 interface Transaction {
   readonly at: number;
+  /** What the machine's clock says, by which the outbox is carried out. */
+  readonly now: number;
   readonly ids: IdSource;
   readonly guard: LedgerGuard;
   /** What was answered to these commands before, by id; grows with each. */
@@ -124,7 +127,8 @@ export function lineOf({
 /** Opens the store over migrated tables. */
 export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   let head: Head = { seq: 0, hash: GENESIS };
-  let clock = 0;
+  /** The time of the last event. */
+  let recordedAt = 0;
   let originText: string | null = null;
   let haltedBecause: string | null = null;
   let seal: Seal | null = null;
@@ -134,7 +138,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       sql.all<{ seq: number; hash: string; at: number }>('SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1'),
     );
     head = last ? { seq: last.seq, hash: last.hash } : { seq: 0, hash: GENESIS };
-    clock = last?.at ?? 0;
+    recordedAt = last?.at ?? 0;
     originText = null;
     haltedBecause = first(sql.all<{ value: string }>(`SELECT value FROM meta WHERE key = 'halted'`))?.value ?? null;
     seal = readSeal(sql);
@@ -192,11 +196,31 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     for (const line of said) {
       const event = chain(origin, head.hash, head.seq + 1, line, context);
       head = { seq: event.seq, hash: event.hash };
+      recordedAt = event.at;
       appended.push(event);
     }
   }
 
-  function keep(effect: Effect, at: number): void {
+  /**
+   * What the swarm has to be told first when the clock is far from what was recorded. One correction is carried out at a time:
+   * until its rows are moved, a clock that is behind again is waited for.
+   */
+  function turnedClock(now: number): Execute | null {
+    const ahead = now - recordedAt;
+    if (head.seq === 0 || (ahead <= clockAheadMs && ahead >= -clockBehindMs)) return null;
+    const swarm = read.row('swarm', SELF);
+    if (swarm === null || (ahead < 0 && swarm.clock?.moving)) return null;
+    const command = { type: 'NoteClock', from: recordedAt, to: now } as const;
+    return { id: `clock:${head.seq}`, actor: { kind: 'system', id: 'clock' }, command, remember: false };
+  }
+
+  /** What failed while the clock was wrong is tried now, not when it would have been. */
+  function hurry(to: number): void {
+    write('UPDATE timer SET due = ? WHERE due > ? AND tries > 0', to, to + clockBehindMs);
+    write('UPDATE outbox SET due = ? WHERE due > ?', to, to);
+  }
+
+  function keep(effect: Effect, now: number): void {
     if (effect.kind === 'timer')
       write(
         'INSERT INTO timer (key, due, command) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET due = excluded.due, command = excluded.command, tries = 0',
@@ -205,7 +229,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
         JSON.stringify(effect.command),
       );
     else if (effect.kind === 'no-timer') write('DELETE FROM timer WHERE key = ?', effect.key);
-    else write('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), at);
+    else write('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), now);
   }
 
   /** The answers that were given to these ids before. */
@@ -239,11 +263,13 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       dirty.set(key, { kind, id });
       if (kind === 'webhook' || ('unfunded' in row && row.unfunded)) read.forget(kind);
     }
-    for (const event of draft.events)
+    for (const event of draft.events) {
+      if (event.type === 'clock.corrected') hurry(event.body.to);
       for (const effect of react(draft, event)) {
-        keep(effect, transaction.at);
+        keep(effect, transaction.now);
         transaction.told = true;
       }
+    }
   }
 
   function one({ id, actor, trace, command, remember, once }: Execute, transaction: Transaction): Executed {
@@ -283,14 +309,16 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       const sealed = refuseWriting(seal);
       if (sealed) return nothing(commands.map(() => refusal(sealed.code)));
       if (haltedBecause !== null) return nothing(commands.map(() => refusal('swarm_halted')));
-      const before = { head, clock };
+      const before = { head, recordedAt };
       written = 0;
       try {
         return sql.transaction(() => {
-          clock = Math.max(clock, deps.now());
-          const ids = idSource(clock, deps.entropy(10));
+          const now = deps.now();
+          const turned = turnedClock(now);
+          const at = turned ? now : Math.max(recordedAt, now, beganAt(commands[0]));
+          const ids = idSource(at, deps.entropy(10));
           const transaction: Transaction = {
-            at: clock,
+            ...{ at, now },
             ids,
             guard: new LedgerGuard(),
             answers: answersTo(commands),
@@ -299,6 +327,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
             told: false,
           };
           current = transaction;
+          if (turned) one(turned, transaction);
           const executed = commands.map((command) => one(command, transaction));
           insert(INTO_JOURNAL, transaction.appended.flatMap(lineOf));
           insert(INTO_ANSWER, transaction.given);
@@ -308,8 +337,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
           return { executed, events: transaction.appended, told: transaction.told, written };
         });
       } catch (error) {
-        head = before.head;
-        clock = before.clock;
+        ({ head, recordedAt } = before);
         originText = null;
         cached.clear();
         dirty.clear();
@@ -367,6 +395,11 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       reason,
     );
   }
+}
+
+/** A fork goes on from its parent's moment, whatever clock that was recorded by. */
+function beganAt(first: Execute | undefined): number {
+  return first?.command.type === 'ForkSwarm' ? first.command.parent.at : 0;
 }
 
 /** What tells a command from another under the same id: a small one itself, a large one's hash. */

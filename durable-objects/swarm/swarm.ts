@@ -24,7 +24,7 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import { breakerWindowMs, commandsPerCallMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
+import { breakerWindowMs, commandsPerCallMax, exportsMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -43,7 +43,7 @@ import { admit } from './admit.ts';
 import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { createDeviceShares } from './device-shares.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
-import { exportStream } from './export.ts';
+import { exportStream, readerSlots } from './export.ts';
 import { textOf } from './export-ndjson.ts';
 import { takeFactsInTurns } from './fact-turns.ts';
 import { takeFacts } from './facts.ts';
@@ -81,6 +81,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #followers: Followers;
   readonly #submit: Submit;
   readonly #recording: Recording;
+  readonly #exports = readerSlots(exportsMax);
   readonly #load = createLoadMeter(() => Date.now());
   readonly #tally: TallyStore;
   readonly #shares = createDeviceShares(() => Date.now());
@@ -278,7 +279,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const { seq: size } = this.#store.head();
     if (seen > size) return err({ code: 'size_ahead', size });
     const first = from > this.#store.head().seq ? ok([]) : await this.#recording.reader.page(Math.max(1, from), 1);
-    return first.ok ? ok(this.#followers.open(from)) : first;
+    return first.ok ? ok(this.#followers.open(from, this.#allows(actor))) : first;
   }
 
   async exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
@@ -289,6 +290,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       store: this.#store,
       readEvents: this.#recording.reader.read,
       work: this.#work,
+      slots: this.#exports,
+      isAllowed: this.#allows(actor),
     });
   }
 
@@ -436,6 +439,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     await this.ctx.storage.deleteAll();
     migrate(this.#sql, swarmMigrations);
     this.#tries.reload();
+  }
+
+  /** Whether an actor may go on reading; cheap: its key is kept at hand. */
+  #allows(actor: Actor): () => boolean {
+    return () => refuseActor({ row: this.#store.read.row, moment: this.#moment(actor) }) === null;
   }
 
   #moment(actor: Actor) {

@@ -24,6 +24,16 @@ const NEAR = 16;
 /** Archived segments that are read for one task: more time than a task takes, unless it waited for days. */
 const segmentsReadMax = 4;
 
+/**
+ * Whether a segment may hold events of a task whose times were moved back by this turn of the clock: it was written while the
+ * clock was wrong, or the turn lies in it.
+ */
+const ahead = `(turn.value ->> '$.from') - (turn.value ->> '$.to')`;
+const WRONG_TIMES = `(body ->> '$.toAt' >= ?1 + ${ahead} AND body ->> '$.fromAt' <= ?2 + ${ahead})
+  OR ((turn.value ->> '$.after') + 1 BETWEEN body ->> '$.from' AND (body ->> '$.to') + 1
+    AND ((?2 >= turn.value ->> '$.to' AND body ->> '$.toAt' >= ?1)
+      OR (?1 <= turn.value ->> '$.to' AND body ->> '$.fromAt' <= ?2 + ${ahead})))`;
+
 /** In the order of the journal. Refusals: `range_too_large` when the task went on over too much that is archived. */
 export async function taskEvents(task: Task, deps: TaskEventsDeps): Promise<Result<readonly StoredEvent[], Rejection>> {
   const subjects = new Set([
@@ -58,12 +68,15 @@ async function archivedEvents(
   subjects: ReadonlySet<string>,
   { sql, store, readEvents }: TaskEventsDeps,
 ): Promise<Result<readonly StoredEvent[], Rejection>> {
-  if ((store.read.row('swarm', SELF)?.archivedTo ?? 0) === 0) return ok([]);
+  const swarm = store.read.row('swarm', SELF);
+  if ((swarm?.archivedTo ?? 0) === 0) return ok([]);
   const segments = sql
     .all<{ body: string }>(
-      `SELECT body FROM segment WHERE body ->> '$.toAt' >= ? AND body ->> '$.fromAt' <= ? ORDER BY id LIMIT ${segmentsReadMax + 1}`,
+      `SELECT body FROM segment WHERE (body ->> '$.toAt' >= ?1 AND body ->> '$.fromAt' <= ?2)
+         OR EXISTS (SELECT 1 FROM json_each(?3) AS turn WHERE ${WRONG_TIMES}) ORDER BY id LIMIT ${segmentsReadMax + 1}`,
       task.createdAt,
       task.updatedAt,
+      JSON.stringify(swarm?.clock?.turns ?? []),
     )
     .map(({ body }) => JSON.parse(body) as Segment); // our own rows
   if (segments.length > segmentsReadMax) return err({ code: 'range_too_large' });

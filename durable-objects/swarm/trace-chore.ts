@@ -14,6 +14,7 @@ import {
 } from '../../core/limits.ts';
 import { exportRequest, requestBytesOverhead, spanText } from '../../core/traces/otlp.ts';
 import type { ExportOutcome, TraceExporterPort } from '../../core/traces/port.ts';
+import { pausedUntil } from '../pause.ts';
 import { first, type Sql } from '../sql-port.ts';
 import type { Chore } from './recorder.ts';
 import { endedStretch, firstHotSeq } from './trace-rows.ts';
@@ -110,6 +111,8 @@ export function traceChore(deps: TraceChoreDeps): TraceChore {
     return progress.tries === 0;
   }
 
+  const notBefore = (): number => pausedUntil(progress.notBefore, deps.now(), traceRetryMsMax);
+
   return {
     name: 'traces',
     progress: () => progress,
@@ -119,10 +122,11 @@ export function traceChore(deps: TraceChoreDeps): TraceChore {
         return null;
       }
       since ??= deps.now();
-      return Math.max(since + traceDelayMs, progress.notBefore);
+      since = Math.min(since, deps.now());
+      return Math.max(since + traceDelayMs, notBefore());
     },
     async run() {
-      if (progress.notBefore > deps.now()) return;
+      if (notBefore() > deps.now()) return;
       const end = deps.now() + runMsMax;
       since = null;
       for (let sent = 0; sent < traceBatchesPerRun && deps.now() < end; sent++) if (!(await sendOne(exporter))) return;

@@ -4,6 +4,7 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ROLE_SCOPES, ROLES, SCOPES, type Scope } from '../../core/keys/scopes.ts';
+import { clockBehindMs } from '../../core/limits.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { idOf } from '../../core/wire/terms.ts';
@@ -69,7 +70,9 @@ export async function verifySessionToken(
       currentDate: new Date(deps.now()),
     });
     const claims = sessionClaims.safeParse(payload);
-    return claims.success ? ok(claims.data) : err({ code: 'token_invalid' });
+    // Minted by a clock that was ahead, it would live for as long as that was.
+    const isEarly = claims.success && claims.data.iat * 1_000 > deps.now() + clockBehindMs;
+    return claims.success && !isEarly ? ok(claims.data) : err({ code: 'token_invalid' });
   } catch (error) {
     if (error instanceof errors.JWTExpired) return err({ code: 'token_expired' });
     if (error instanceof errors.JOSEError) return err({ code: 'token_invalid' });

@@ -340,7 +340,11 @@ describe('retention', () => {
   async function twoStretches(days: number, options = {}): Promise<ArchivedSwarm> {
     const swarm = new ArchivedSwarm(options).workUntil(1_000);
     await swarm.chores();
-    swarm.now += days * dayMs;
+    // After so long a pause nothing is deleted for a day.
+    for (const passed of [days - 1, 0.5, 0.5]) {
+      swarm.now += passed * dayMs;
+      swarm.workUntil(swarm.store.head().seq + 8);
+    }
     swarm.workUntil(2_000);
     await swarm.chores();
     return swarm;
@@ -409,8 +413,10 @@ describe('retention', () => {
     // A day's work now and then: the chores wake the swarm when something is due, and not before.
     for (let day = 0; day < 8; day++) {
       await swarm.chores();
-      swarm.now += 2 * dayMs;
-      swarm.workUntil(swarm.store.head().seq + 40);
+      for (let half = 0; half < 4; half++) {
+        swarm.now += dayMs / 2;
+        swarm.workUntil(swarm.store.head().seq + 10);
+      }
     }
     await swarm.chores();
     expect(swarm.swarm.expiredTo).toBeGreaterThanOrEqual(512);

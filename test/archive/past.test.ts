@@ -78,7 +78,7 @@ describe('the past in the archive', () => {
     for (let day = 0; day < 8; day++) {
       kept.workUntil(kept.store.head().seq + 260);
       await kept.chores();
-      kept.now += dayMs;
+      kept.now += dayMs - 3_600_000;
     }
     kept.do({ type: 'SetRetention', days: 4 });
     await kept.chores();

@@ -1,10 +1,15 @@
 // `Read` over rows in memory: what a decision sees in tests. It passes the same contract as the tables
 // (test/contract/read.contract.ts).
 
+import type { Moved } from '../../core/clock/evolve.ts';
+import type { Enrollment } from '../../core/devices/state.ts';
+import type { Key } from '../../core/keys/state.ts';
+import type { Transfer } from '../../core/ledger/state.ts';
 import { webhooksMax } from '../../core/limits.ts';
 import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
+import type { Delivery, Webhook } from '../../core/webhooks/state.ts';
 import { briefOf, type TaskBrief } from '../../core/work/brief.ts';
 import { isOpen, type Task } from '../../core/work/state.ts';
 
@@ -14,6 +19,16 @@ const COUNTS: Readonly<Record<Counted, (all: <K extends Kind>(kind: K) => readon
   devices: (all) => all('device').length,
   keys: (all) => all('key').filter(({ state, replacedBy }) => state === 'active' && replacedBy === null).length,
   triggers: (all) => all('trigger').filter(({ state }) => state === 'active').length,
+};
+
+/** Each is asked of rows of its kind alone. */
+const isDue: Readonly<Record<Moved, (row: Rows[Moved], at: number) => boolean>> = {
+  task: (row) => isOpen(row as Task),
+  transfer: (row) => (row as Transfer).state === 'pending',
+  delivery: (row) => (row as Delivery).state === 'waiting',
+  enrollment: (row, at) => (row as Enrollment).state === 'open' && (row as Enrollment).expiresAt > at,
+  key: (row, at) => ((row as Key).validUntil ?? 0) > at,
+  webhook: (row) => (row as Webhook).state === 'active',
 };
 
 /** Reads from `rows`, which may change between two questions. */
@@ -62,6 +77,11 @@ export function memoryRead(rows: RowMap): Read {
     deviceByDid: (did) => all('device').find((device) => device.did === did)?.id ?? null,
     taskOfAttempt: (attempt) =>
       all('task').find((task) => task.state === 'leased' && task.attempts.at(-1)?.id === attempt)?.id ?? null,
+    dueRows: (kind, at, after, most) =>
+      all(kind)
+        .filter((row) => row.id > after && isDue[kind](row, at))
+        .slice(0, most)
+        .map(({ id }) => id),
     count: (what) => COUNTS[what](all),
   };
 }

@@ -140,6 +140,7 @@ describe('facts', () => {
         parts.push(part.facts.length);
         return takeFacts(part, {
           read: swarm.store.read,
+          shares: ampleShares,
           execute: (commands) => swarm.store.executeMany(commands).executed,
         });
       },

@@ -55,6 +55,11 @@ test('[DIRECTORY-21] a session token ends after fifteen minutes', async () => {
   });
 });
 
+test('[DIRECTORY-21] a session token that a clock far ahead has minted is refused', async () => {
+  const { token } = await mintSessionToken(session, deps(400 * 24 * 3_600_000));
+  expect(await verifySessionToken(token, deps())).toEqual(invalid);
+});
+
 test('[DIRECTORY-22] a token with any character changed is refused', async () => {
   const { token } = await mintSessionToken(session, deps());
   const anyChange = fc.record({ i: fc.nat(token.length - 1), c: fc.constantFrom(...'ABCxyz019-_.=+/ ') });

@@ -125,13 +125,13 @@ describe('a fork of an archived swarm', () => {
       kept.workUntil(kept.store.head().seq + 260);
       await kept.snapshots.take();
       await kept.chores();
-      kept.now += dayMs;
+      kept.now += dayMs - 3_600_000;
     }
     const at = 400;
     const fork = await forkOf(kept, at);
     kept.do({ type: 'SetRetention', days: 1 });
     for (let day = 0; day < 5; day++) {
-      kept.now += dayMs;
+      kept.now += dayMs - 3_600_000;
       kept.workUntil(kept.store.head().seq + 260);
       await kept.snapshots.take();
       await kept.chores();

@@ -331,6 +331,9 @@ describe('moments to fork at', () => {
     parent.do({ type: 'RecordSegment', from: 1, to, fromAt: START, toAt: START, bytes: 1, ...of });
     parent.do({ type: 'SetRetention', days: 1 });
     parent.now += 3 * 24 * 3_600_000;
+    // After so long a pause nothing is deleted for a day.
+    parent.do({ type: 'SetRetention', days: 2 });
+    parent.now += 24 * 3_600_000;
     parent.do({ type: 'ExpireHistory', behind: archiveId(to), segments: [archiveId(1)], snapshots: [] });
     expect(await family.wanted({ seq: 5 })).toMatchObject({ ok: false, error: { code: 'history_expired' } });
     const { fork } = await family.fork('now');

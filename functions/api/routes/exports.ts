@@ -18,7 +18,7 @@ export const exportRoutes: readonly Route[] = [
     tag: 'Exports',
     summary: 'Export the whole journal',
     description:
-      'A stream: as fast as you read, and over when you stop. `ndjson`: a first line with the signed checkpoint, then one CloudEvent a line, up to the checkpoint’s size whatever is written meanwhile. `parquet`: one file with the columns of the archive’s segments, the checkpoint in its metadata as `starling.checkpoint`.',
+      'A stream: as fast as you read, and over when you stop; who takes nothing for a minute is cut off. `ndjson`: a first line with the signed checkpoint, then one CloudEvent a line, up to the checkpoint’s size whatever is written meanwhile. `parquet`: one file with the columns of the archive’s segments, the checkpoint in its metadata as `starling.checkpoint`.',
     scope: 'journal:read',
     query: z.strictObject({
       format: z.enum(EXPORT_FORMATS).optional().meta({ description: '`ndjson` when left out.' }),
@@ -29,7 +29,7 @@ export const exportRoutes: readonly Route[] = [
         body: { contentType: CONTENT_TYPES.ndjson },
       },
     },
-    refuses: ['history_expired', 'swarm_halted', 'signing_halted'],
+    refuses: ['too_many_readers', 'history_expired', 'swarm_halted', 'signing_halted'],
     serve: async ({ query }, call) => {
       const { format = 'ndjson' } = query;
       const { swarm, actor } = call.caller;

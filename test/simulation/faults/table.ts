@@ -35,6 +35,7 @@ export const FAULTS = {
   // Clocks.
   'clock-forward': { idea: 'an object’s clock jumps an hour on', rate: [0.001, 0.01] },
   'clock-back': { idea: 'an object’s clock jumps an hour back', rate: [0.001, 0.01] },
+  'clock-far-ahead': { idea: 'an object’s clock is 400 days ahead for a moment', rate: [0.0005, 0.005] },
   'device-clock-wrong': { idea: 'a device’s wall clock jumps an hour either way', rate: [0.005, 0.05] },
   'thirty-days': { idea: 'everything sleeps for 31 days', rate: [0.0005, 0.002] },
   // Devices and their lines.

@@ -47,7 +47,7 @@ export function openChain(origin: string, findings: Findings): Chain {
     take(line) {
       const wrong = (why: string): void => findings.add('journal', `${origin} ${hashes.length + 1}`, why);
       if (line.seq !== hashes.length + 1) wrong(`expected seq ${hashes.length + 1}, found ${line.seq}`);
-      if (line.at < lastAt) wrong(`its time ${line.at} is before ${lastAt}`);
+      if (line.at < lastAt && !isSetBack(line, lastAt)) wrong(`its time ${line.at} is before ${lastAt}`);
       const { actor, at, body, command, seq, subject, trace, type, version } = line;
       // RFC 8785 by hand: members in order, the body as it stands.
       const text = `{"actor":${JSON.stringify(actor)},"at":${at},"body":${body},"command":${JSON.stringify(command)},"origin":${originText},"previous":"${previous}","seq":${seq},"subject":${JSON.stringify(subject)},"trace":${JSON.stringify(trace)},"type":${JSON.stringify(type)},"version":${version}}`;
@@ -62,4 +62,10 @@ export function openChain(origin: string, findings: Findings): Chain {
     stored: (to) => between(0, to),
     between,
   };
+}
+
+/** The clock was set back, and the event says so. */
+function isSetBack({ type, at, seq, body }: JournalLine, before: number): boolean {
+  const { from, to, after } = JSON.parse(body);
+  return type === 'clock.corrected' && from === before && to === at && after === seq - 1;
 }

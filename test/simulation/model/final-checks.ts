@@ -20,6 +20,7 @@ export async function checkRealm(realm: Realm): Promise<void> {
       `${model.hashes.length} events were seen, ${hot.at(-1)?.seq ?? 0} are there`,
     );
   checkRows(swarm, model.rowsAt(model.hashes.length), origin, findings);
+  checkDue(realm);
   for (const one of realm.kin) one.check();
   checkBooks(realm);
   checkDeliveries(realm);
@@ -44,6 +45,19 @@ function checkBooks({ model, swarm, world }: Realm): void {
       );
   }
 }
+
+/** Whatever the clocks have said: nothing waits for longer than anything may be made to wait. */
+function checkDue({ model, swarm, world }: Realm): void {
+  const far = swarm.database.exec('SELECT key, due FROM timer WHERE due > ?', world.timeline.now() + dueMsMax);
+  for (const { key, due } of far as { key: string; due: number }[]) // as asked
+    world.findings.add(
+      'lost',
+      `${model.origin} ${key}`,
+      `it is due in ${due - world.timeline.now()} ms, by a wrong clock`,
+    );
+}
+/** Deadlines, holds and cycles last 30 days at most; a clock may be an hour wrong when one is set. */
+const dueMsMax = 31 * 24 * 3_600_000;
 
 /** A delivery that has not ended is on its way, or has a time at which it will be. */
 function checkDeliveries({ model, swarm, world }: Realm): void {

@@ -120,6 +120,15 @@ export class World implements WorldView {
     for (const realm of this.realms) realm.close();
   }
 
+  /** For one command or a few the clock is far ahead; then it is what it was. */
+  #farAhead(realm: Realm, host: ObjectHost): void {
+    realm.isClockRight = false;
+    host.actor.clockOffsetMs += 400 * dayMs;
+    this.later(this.random.between(1, 500), () => {
+      host.actor.clockOffsetMs = 0;
+    });
+  }
+
   /** Every so often something happens that nobody asked for. */
   #trouble(): void {
     if (this.isCalm) return;
@@ -130,6 +139,7 @@ export class World implements WorldView {
         if (host.isIdle() && faults.strikes('eviction')) host.evict();
         const jumpMs = faults.strikes('clock-forward') ? hourMs : faults.strikes('clock-back') ? -hourMs : 0;
         if (jumpMs !== 0) realm.isClockRight = false;
+        if (faults.strikes('clock-far-ahead')) this.#farAhead(realm, host);
         if (jumpMs !== 0) host.actor.clockOffsetMs += jumpMs;
         else if (host.actor.clockOffsetMs !== 0 && random.chance(0.05)) host.actor.clockOffsetMs = 0;
       }
