@@ -53,8 +53,10 @@ async function serveScoped(
   frame.cookies = caller.cookies;
   const overdrawn = take('caller', `${caller.actor.kind}/${caller.actor.id}`, open);
   if (overdrawn) return overdrawn;
-  const missing = route.scope === null ? null : refuseScope(caller, route.scope);
-  if (missing) return missing;
+  for (const scope of [route.scope, route.also]) {
+    const missing = scope ? refuseScope(caller, scope) : null;
+    if (missing) return missing;
+  }
   const command = commandIdOf(request.headers, frame.requestId);
   if (!command.ok) return command.error;
   const read = await readInput(route, params, open);
