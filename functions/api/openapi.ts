@@ -108,7 +108,9 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): stri
 
 function pathOf(route: Route, component: (shape: Shape) => z.ZodType): Registered {
   const { method, path, operationId, tag, summary, description } = route;
-  const scope = route.access === 'scoped' && route.scope !== null ? `\n\nNeeds the scope \`${route.scope}\`.` : '';
+  const also = route.access === 'scoped' && route.also ? `, and \`${route.also}\` as well` : '';
+  const scope =
+    route.access === 'scoped' && route.scope !== null ? `\n\nNeeds the scope \`${route.scope}\`${also}.` : '';
   return {
     method,
     path,

@@ -54,8 +54,10 @@ async function serveScoped(
   frame.cookies = caller.cookies;
   const overdrawn = take('caller', `${caller.actor.kind}/${caller.actor.id}`, open);
   if (overdrawn) return overdrawn;
-  const missing = route.scope === null ? null : refuseScope(caller, route.scope);
-  if (missing) return missing;
+  for (const scope of [route.scope, route.also]) {
+    const missing = scope ? refuseScope(caller, scope) : null;
+    if (missing) return missing;
+  }
   return inShare(caller.tenant, bytesOf(route, request), open, () => serveCaller(route, params, caller, open));
 }
 

@@ -25,6 +25,8 @@ export const webhookRoutes: readonly Route[] = [
     description:
       'Deliveries are signed as Standard Webhooks 1.0 says: `v1` with the secret, `v1a` with the swarm’s own key.',
     scope: 'webhooks:write',
+    // Its receiver is told events, whole.
+    also: 'journal:read',
     body: NewWebhook,
     answers: { 201: { description: 'The webhook, with its secret.', body: WebhookWithSecret } },
     refuses: ['address_private', 'limit_reached'],
