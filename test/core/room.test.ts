@@ -29,12 +29,15 @@ test('[SIZE-1] what is nested too deep has no room, however much there is', () =
 
 test('[SIZE-1] nothing is looked at behind what does not fit', () => {
   let looked = 0;
-  const list = new Proxy(Array.from({ length: 1_000_000 }, () => 'x'.repeat(100)), {
-    get(target, name, all) {
-      if (typeof name === 'string' && /^\d+$/.test(name)) looked++;
-      return Reflect.get(target, name, all);
+  const list = new Proxy(
+    Array.from({ length: 1_000_000 }, () => 'x'.repeat(100)),
+    {
+      get(target, name, all) {
+        if (typeof name === 'string' && /^\d+$/.test(name)) looked++;
+        return Reflect.get(target, name, all);
+      },
     },
-  });
+  );
   expect(drawJson(roomFor(1_001_000), list)).toBe(false);
   expect(looked).toBeLessThan(12);
 });
