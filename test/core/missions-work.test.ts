@@ -133,7 +133,7 @@ test('[MISSION-5] one success reads a bounded amount of results, however small t
   }
 });
 
-test('[WORK-14] looking through what waits for what an executor may do reads none of it', () => {
+test('[WORK-18] looking through what waits for what an executor may do reads none of it', () => {
   const count = counted();
   const swarm = new StoreSwarm({ supplyMicro: 1e9, around: count.around });
   const body = (n: number, more: object) =>
@@ -159,7 +159,7 @@ test('[WORK-14] looking through what waits for what an executor may do reads non
   expect(count.chars()).toBeLessThan(200 * 1_000);
 });
 
-test('[WORK-14] credits that come back find what waits for them without reading what else waits', () => {
+test('[WORK-18] credits that come back find what waits for them without reading what else waits', () => {
   const count = counted();
   const swarm = new StoreSwarm({ supplyMicro: 1e9, around: count.around });
   const { unfundedTasks } = swarm.store.read;
