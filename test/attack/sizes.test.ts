@@ -11,26 +11,26 @@ import { send as sendTo } from '../conformance/client.ts';
 import { sized } from './whole.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'starling-sizes-'));
-let platform: Platform;
+let platform: Platform | undefined;
 let [attacker, other] = ['', ''];
 
 const send = (method: string, path: string, key: string, json?: unknown) =>
-  sendTo(method, new URL(path, platform.url).href, { key, ...(json === undefined ? {} : { json }) });
+  sendTo(method, new URL(path, platform?.url).href, { key, ...(json === undefined ? {} : { json }) });
 
 async function aKey(): Promise<string> {
   const body = { email: `${randomUUID()}@example.com`, password: `pass phrase ${randomUUID()}`, organization: 'Sizes' };
-  const { json } = await sendTo('POST', new URL('/v1/signup', platform.url).href, { json: body });
+  const { json } = await sendTo('POST', new URL('/v1/signup', platform?.url).href, { json: body });
   return json.apiKey.secret;
 }
 
 beforeAll(async () => {
   platform = await startPlatform({ home, port: 0 });
   [attacker, other] = [await aKey(), await aKey()];
-});
+}, 60_000);
 afterAll(async () => {
-  await platform.dispose();
+  await platform?.dispose();
   rmSync(home, { recursive: true, force: true });
-});
+}, 60_000);
 
 /** Starts a mission and asks for it until it has ended. */
 async function ended(tasks: readonly object[]): Promise<{ state: string; failedKey: string | null; id: string }> {
@@ -57,11 +57,11 @@ test.each([
 ])(
   '[MISSION-5] a result that is named thousands of times %s ends its mission, and nobody waits for it',
   async (_, input) => {
-    const workerd = platform.workerdPid;
+    const workerd = platform?.workerdPid;
     const mission = await ended([echo('a', big), echo('b', input, ['a'])]);
     expect([mission.state, mission.failedKey]).toEqual(['failed', 'b']);
     expect((await send('GET', '/v1/tasks', other)).status).toBe(200);
-    expect(platform.workerdPid).toBe(workerd);
+    expect(platform?.workerdPid).toBe(workerd);
   },
 );
 
