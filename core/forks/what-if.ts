@@ -105,7 +105,7 @@ export interface Outcome {
  * How an attempt ends that stands in for an executor's.
  * @param again the task as it is here; its last attempt is the one
  */
-export function outcomeOf(record: Task, again: Task, measured: Measured): Outcome {
+export function outcomeOf(record: Task, again: Pick<Task, 'attempts'>, measured: Measured): Outcome {
   const { route, n } = again.attempts.at(-1) ?? { route: '', n: 1 };
   const over = record.attempts.filter((attempt) => attempt.route === route);
   const nth = again.attempts.filter((attempt) => attempt.route === route).length;

@@ -24,6 +24,9 @@ const GET = Object.fromEntries(KINDS.map((kind) => [kind, `SELECT body FROM ${ki
 export const OPEN = `state IN ('waiting', 'queued', 'leased', 'awaiting_approval')`;
 const QUEUED = `${OPEN} AND state = 'queued'`;
 
+/** A task's brief, in the words of the indexes that hold it. */
+const BRIEF = `json_remove(body, '$.input', '$.result', '$.error', '$.after') AS brief, length(body) AS chars`;
+
 /** Operations that somebody waits for, each found by one step along the index. */
 const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
   SELECT min(operation) FROM task WHERE ${QUEUED}
@@ -33,11 +36,11 @@ const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
 ) SELECT operation FROM waiting WHERE operation IS NOT NULL`;
 
 /** Tasks of one operation that an executor may be given: oldest first, a walk along an index that holds all it asks. */
-const QUEUED_FOR = `SELECT brief, chars FROM task INDEXED BY task_queue_brief WHERE state = 'queued' AND operation = ? AND id > ?
+const QUEUED_FOR = `SELECT ${BRIEF} FROM task INDEXED BY task_queue_brief WHERE state = 'queued' AND operation = ? AND id > ?
   AND notBefore <= ? AND coalesce(executor, ?) IN (?, ?) ORDER BY id LIMIT ?`;
 
 /** Tasks of one mission, from an index that holds all it asks. */
-const OF_MISSION = 'SELECT brief, chars FROM task INDEXED BY task_mission WHERE mission = ? ORDER BY id';
+const OF_MISSION = `SELECT ${BRIEF} FROM task INDEXED BY task_mission WHERE mission = ? ORDER BY id`;
 
 const UNFUNDED = `SELECT id, notBefore <= ? AS isDue FROM task INDEXED BY task_unfunded
   WHERE state = 'queued' AND body ->> '$.unfunded' = 1 ORDER BY id`;

@@ -28,11 +28,12 @@ import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
+import type { TaskBrief } from '../../core/work/brief.ts';
 import { type ExecutorId, isOpen, liveAttempt, type Task } from '../../core/work/state.ts';
 import type { Work } from '../turns.ts';
 
 export interface WhatIfDeps {
-  readonly read: Pick<Read, 'row'>;
+  readonly read: Pick<Read, 'row' | 'tasksOf'>;
   past(swarm: string): PastPort;
   execute(command: Execute): Executed;
   /** How others get in between; with none of them where nothing is said. */
@@ -251,7 +252,7 @@ async function rerunTask(record: Task, run: Run): Promise<void> {
     standIns: standInsFor(record, 1, run.wanted, run.present),
   } as const;
   const { result } = tell(command, `what-if:${record.id}`, run, true);
-  if (result.ok) await drive([{ record, task: result.value.id as TaskId }], run);
+  if (result.ok) await drive([{ record, task: result.value.id as TaskId }], null, run);
   else noteRefused([record], result.error, run);
 }
 
@@ -280,7 +281,7 @@ async function rerunMission(mission: Mission, records: readonly Task[], run: Run
     const planned = again?.tasks.find(({ key }) => key === record.key);
     return planned ? [{ record, task: planned.task }] : [];
   });
-  await drive(pairs, run);
+  await drive(pairs, again?.id ?? null, run);
 }
 
 interface Pair {
@@ -289,19 +290,21 @@ interface Pair {
 }
 
 /** Lets the record stand in for executors until nothing more can happen, and keeps what came of it. */
-async function drive(pairs: readonly Pair[], run: Run): Promise<void> {
+async function drive(pairs: readonly Pair[], mission: MissionId | null, run: Run): Promise<void> {
   // Each round leases what waits, and ends the attempt that would have ended first.
   const roundsMax = (attemptsMax + 1) * (pairs.length + 1);
   for (let round = 0, moved = true; moved && round < roundsMax; round++) {
     run.work?.spent(pairs.length / pairsLookedAtInOne, 0);
     await run.work?.giveWay();
-    for (const { record, task } of pairs) placeAgain(record, task, run);
-    moved = endNext(pairs, run);
+    const before = outlinesOf(pairs, mission, run);
+    for (const { record, task } of pairs) placeAgain(record, before.get(task), run);
+    moved = endNext(pairs, outlinesOf(pairs, mission, run), run);
   }
+  const after = outlinesOf(pairs, mission, run);
   for (const { record, task: id } of pairs) {
     await run.work?.giveWay();
-    const task = run.read.row('task', id);
-    assert(task !== null, 'a task that was asked for is there');
+    const task = after.get(id);
+    assert(task !== undefined, 'a task that was asked for is there');
     const outcomes = task.attempts.map(({ n }) => outcomeAt(record, task, n, run));
     const basis = outcomes.some((outcome) => outcome.basis === 'estimated') ? 'estimated' : 'recorded';
     const timeMs = outcomes.reduce((sum, outcome) => sum + outcome.timeMs, 0);
@@ -311,24 +314,32 @@ async function drive(pairs: readonly Pair[], run: Run): Promise<void> {
   }
 }
 
+type Outline = Omit<TaskBrief, 'chars'>;
+
+/** The tasks as they are now. Those of a mission are asked for in every round: none of them is read whole. */
+function outlinesOf(pairs: readonly Pair[], mission: MissionId | null, { read }: Run): ReadonlyMap<string, Outline> {
+  const outlines = mission === null ? pairs.flatMap(({ task }) => read.row('task', task) ?? []) : read.tasksOf(mission);
+  return new Map(outlines.map((outline) => [outline.id, outline]));
+}
+
 /** How the attempt `n` of a task ends. */
-function outcomeAt(record: Task, task: Task, n: number, { read }: Run): Outcome {
+function outcomeAt(record: Task, task: Outline, n: number, { read }: Run): Outcome {
   const attempts = task.attempts.slice(0, n);
   const route = read.row('route', attempts.at(-1)?.route ?? '');
   assert(route !== null, 'an attempt goes over a route');
-  return outcomeOf(record, { ...task, attempts }, route.measured);
+  return outcomeOf(record, { attempts }, route.measured);
 }
 
 /** Why a task is still open when nothing more can happen. */
-function whyNotDone(task: Task): string | null {
+function whyNotDone(task: Outline): string | null {
   if (!isOpen(task)) return null;
   return task.unfunded ? 'credits_insufficient' : 'nobody_stands_in';
 }
 
 /** Ends one attempt of those that are under way; false when none is. */
-function endNext(pairs: readonly Pair[], run: Run): boolean {
+function endNext(pairs: readonly Pair[], outlines: ReadonlyMap<string, Outline>, run: Run): boolean {
   const live = pairs.flatMap(({ record, task: id }) => {
-    const task = run.read.row('task', id);
+    const task = outlines.get(id);
     const attempt = task && liveAttempt(task);
     if (!task || !attempt) return [];
     const outcome = outcomeAt(record, task, attempt.n, run);
@@ -342,12 +353,11 @@ function endNext(pairs: readonly Pair[], run: Run): boolean {
   return tell(command, `what-if:report:${attempt}`, run).result.ok;
 }
 
-function placeAgain(record: Task, id: TaskId, run: Run): void {
-  const task = run.read.row('task', id);
+function placeAgain(record: Task, task: Outline | undefined, run: Run): void {
   if (task?.state !== 'queued') return;
   const standIns = standInsFor(record, task.attempts.length + 1, run.wanted, run.present);
   if (standIns.length > 0)
-    must({ type: 'PlaceRerun', task: id, standIns }, `what-if:place:${id}:${task.attempts.length}`, run);
+    must({ type: 'PlaceRerun', task: task.id, standIns }, `what-if:place:${task.id}:${task.attempts.length}`, run);
 }
 
 function noteRefused(records: readonly Task[], { code }: Rejection, run: Run): void {

@@ -6,6 +6,7 @@ import { webhooksMax } from '../../core/limits.ts';
 import { candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
+import { briefOf } from '../../core/work/brief.ts';
 import { anAttempt, aRoute, aTask } from '../core/builders.ts';
 import { entropyOf, START } from '../core/memory-swarm.ts';
 
@@ -93,6 +94,24 @@ export function readContract(withRead: WithRead): void {
       expect(numbers(both, mine, START, '', 2)).toEqual([1, 3]);
       expect(numbers(both, mine, START, id('tsk', 3), 2)).toEqual([5, 6]);
       expect(numbers(both, mine, START, id('tsk', 6))).toEqual([]);
+    });
+  });
+
+  test('the tasks of a mission come by id, all of each but what was asked and answered, and how long it is', async () => {
+    const [mission, other] = [id('msn', 1), id('msn', 2)];
+    const large = { input: 'x'.repeat(1_000), result: { y: 'y'.repeat(1_000) }, after: ['a', 'b'] };
+    const error = { code: 'broken', message: 'It broke.', retryable: false };
+    const tasks = [
+      aTask({ id: id('tsk', 2), mission, key: 'b', state: 'leased', ...large }),
+      aTask({ id: id('tsk', 1), mission, key: 'a', state: 'failed', attempts: [anAttempt()], error }),
+      aTask({ id: id('tsk', 3), mission: other, key: 'c' }),
+      aTask({ id: id('tsk', 4) }),
+    ];
+    await withRead(rowsOf(...tasks.map((task) => ['task', task] as const)), (read) => {
+      const [b, a] = tasks.map((task) => briefOf(task, JSON.stringify(task).length));
+      expect(read.tasksOf(mission)).toEqual([a, b]);
+      expect(JSON.stringify(read.tasksOf(mission)).length).toBeLessThan(1_500);
+      expect(read.tasksOf(id('msn', 3))).toEqual([]);
     });
   });
 
