@@ -816,6 +816,15 @@ COLUMNS = [
     ("hash", "FIXED_LEN_BYTE_ARRAY", False),
 ]
 PAGE_BYTES_MAX = 1 << 30
+# Each row has a hash, which nothing compresses: a file cannot hold more rows than it has bytes for half of each.
+ROW_BYTES_MIN = 16
+# What all pages of one file may unpack to: so much, and so many times its size.
+UNPACKED_BYTES_MIN = 256 << 20
+UNPACKED_TIMES_MAX = 100
+
+
+class Budget:
+    left = 0
 
 
 def read_parquet(data):
@@ -827,6 +836,9 @@ def read_parquet(data):
         raise Refused("the file's footer is longer than the file")
     meta = Thrift(data[len(data) - 8 - length : -8]).struct()
     rows = meta.get(3)
+    if is_whole(rows) and rows * ROW_BYTES_MIN > len(data):
+        raise Refused("the file says that it has more rows than a file of its size can have")
+    Budget.left = UNPACKED_BYTES_MIN + UNPACKED_TIMES_MAX * len(data)
     check_schema(meta.get(2))
     named = {text(pair.get(1)): text(pair.get(2)) for pair in meta.get(5, [])}
     if "starling" not in named or not is_whole(rows):
@@ -912,6 +924,9 @@ def unpacked(page, codec, header, levels=0):
     wanted = header.get(2)
     if not is_whole(wanted) or not 0 <= wanted - levels <= PAGE_BYTES_MAX:
         raise Refused("a page says no size, or too large a one")
+    Budget.left -= wanted - levels
+    if Budget.left < 0:
+        raise Refused("the file unpacks to more than a file of its size should")
     inflate = zlib.decompressobj(31)
     try:
         out = inflate.decompress(page, wanted - levels + 1)
@@ -1153,6 +1168,9 @@ def verify_parquet_export(data, key=None, held=None):
 
 def read_file(path):
     try:
+        # A pipe or a device may have no end, and what is read is held.
+        if not os.path.isfile(path):
+            raise Unreadable("%s is no file" % path)
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:

@@ -47,9 +47,15 @@ export interface TestSquad {
   epoch: number;
   seq: number;
   connections: number;
+  /** What time it says it is. */
+  welcomeNow: () => number;
+  /** What is otherwise in its challenge. */
+  challenge: { readonly nonce?: string; readonly audience?: string };
   order(body: OrderBody, options?: { id?: string; deliverBy?: number | null }): Order;
   send(frame: unknown): void;
   sendText(text: string): void;
+  /** A piece of a message that goes on. */
+  sendFragment(text: string): void;
   close(code: number): void;
   /** Cuts the connection without a word. */
   cut(): void;
@@ -95,6 +101,8 @@ export async function startTestSquad(identity: {
     epoch: 0,
     seq: 0,
     connections: 0,
+    welcomeNow: Date.now,
+    challenge: {},
     order(body, options = {}) {
       const id = options.id ?? newId('ord', Date.now(), randomBytes(10));
       const made = order.parse({ id, deliverBy: options.deliverBy ?? null, body });
@@ -104,6 +112,7 @@ export async function startTestSquad(identity: {
     },
     send: (frame) => squad.sendText(JSON.stringify(frame)),
     sendText: (text) => socket?.readyState === WebSocket.OPEN && socket.send(text),
+    sendFragment: (text) => socket?.readyState === WebSocket.OPEN && socket.send(text, { fin: false }),
     close: (code) => socket?.close(code),
     cut: () => socket?.terminate(),
     async until(check, what = 'what was awaited') {
@@ -127,7 +136,7 @@ export async function startTestSquad(identity: {
     const nonce = randomBytes(24).toString('base64url');
     let proved = false;
     let batches = 0;
-    client.send(JSON.stringify({ type: 'challenge', nonce, audience }));
+    client.send(JSON.stringify({ type: 'challenge', nonce, audience, ...squad.challenge }));
     client.on('message', (data) => {
       const text = data.toString();
       if (text === 'ping') {
@@ -148,7 +157,7 @@ export async function startTestSquad(identity: {
         }
         socket = client;
         const welcome = { type: 'welcome', device: identity.device, epoch: squad.epoch, seq: squad.seq };
-        client.send(JSON.stringify({ ...welcome, now: Date.now(), pingMs: squad.habits.pingMs }));
+        client.send(JSON.stringify({ ...welcome, now: squad.welcomeNow(), pingMs: squad.habits.pingMs }));
         if (pending.size > 0) client.send(JSON.stringify({ type: 'orders', orders: [...pending.values()] }));
         return;
       }

@@ -11,7 +11,8 @@ import { GENESIS } from '../../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../../core/journal/export-lines.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
 import { checkpoint as checkpointSchema } from '../../../core/wire/resources.ts';
-import { COMPRESSORS, eventsOf } from './segment-file.ts';
+import { boundedCompressors, checkBounds } from './parquet-bounds.ts';
+import { eventsOf } from './segment-file.ts';
 
 export interface ExportFile {
   /** The lines from their beginning, each time that it is called. */
@@ -31,7 +32,9 @@ export async function openExport(path: string): Promise<Result<ExportFile, strin
     await file.read(head, 0, head.length, 0);
     if (head.toString('latin1') !== 'PAR1') return ok(fileOf(path, () => createReadStream(path)));
     const { size } = await file.stat();
-    const metadata = await parquetMetadataAsync(bufferOver(file, size));
+    const buffer = bufferOver(file, size);
+    const metadata = await parquetMetadataAsync(buffer);
+    await checkBounds(metadata, size, async (start, end) => new Uint8Array(await buffer.slice(start, end)));
     const checkpoint = checkpointOf(metadata);
     if (checkpoint === null) return err(`${path} is a Parquet file, and not an export: it has no checkpoint`);
     return ok(fileOf(path, () => Readable.from(linesOf(path, size, metadata, checkpoint))));
@@ -89,11 +92,12 @@ async function* linesOf(
   try {
     const file = bufferOver(handle, size);
     yield Buffer.from(`${exportHeader(checkpoint)}\n`);
+    const compressors = boundedCompressors(size);
     let previous = GENESIS;
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors: COMPRESSORS });
+      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors });
       const events = eventsOf({ origin: checkpoint.origin, previous }, rows).map(fromCloudEvent);
       yield Buffer.from(events.map((event) => `${eventLine(checkpoint.origin, event)}\n`).join(''));
       previous = events.at(-1)?.hash ?? previous;

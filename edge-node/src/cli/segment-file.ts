@@ -1,19 +1,11 @@
 // Events from a Parquet file, as the archive and the export write them: read by their columns, checked by whoever asked.
 
-import { gunzipSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import type { SegmentMark } from '../../../core/archive/segment.ts';
 import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../../core/archive/segment-rows.ts';
 import { type CloudEvent, toCloudEvent } from '../../../core/journal/cloud-event.ts';
 import { canonicalStored } from '../../../core/json.ts';
-
-/** What one page may unpack to: far more than a segment of the largest events has. */
-const pageBytesMax = 1024 * 1024 * 1024;
-
-/** How pages are unpacked. */
-export const COMPRESSORS = {
-  GZIP: (page: Uint8Array) => gunzipSync(page, { maxOutputLength: pageBytesMax }),
-};
+import { boundedCompressors, checkBounds } from './parquet-bounds.ts';
 
 export interface SegmentFile {
   readonly mark: SegmentMark;
@@ -27,12 +19,13 @@ export async function readSegmentFile(bytes: Uint8Array): Promise<SegmentFile | 
   try {
     const file = new Uint8Array(bytes).buffer; // the library takes buffers of their own, not views
     const metadata = parquetMetadata(file);
+    await checkBounds(metadata, file.byteLength, (start, end) => new Uint8Array(file, start, end - start));
     const entries = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? '']));
     const mark = segmentMark.parse(JSON.parse(entries.get(SEGMENT_MARK_KEY) ?? ''));
     const rows = await parquetReadObjects({
       file: { byteLength: file.byteLength, slice: (start, end) => file.slice(start, end) },
       metadata,
-      compressors: COMPRESSORS,
+      compressors: boundedCompressors(file.byteLength),
     });
     return { mark, metadata: entries, events: eventsOf(mark, rows) };
   } catch {

@@ -27,6 +27,11 @@ export const handshakeStepMsMax = 15_000;
 /** Pings without an answer before the other side is taken for gone. */
 const pingsMissedMax = 2;
 const pingMsBounds = { least: 20, most: 120_000 };
+/** Problems of one connection that are logged, and that are borne: a log must not fill the disk. */
+const problemsLoggedMax = 20;
+const problemsMax = 1_000;
+/** No time, seq or epoch of a swarm is larger: sums of two are still exact, here and in the database. */
+const numberMax = 2 ** 50;
 const nonceChars = { least: 16, most: 300 };
 
 export interface SessionIdentity {
@@ -73,6 +78,7 @@ interface Conversation {
   epoch: number;
   sender: FactSender | null;
   pingsMissed: number;
+  problems: number;
   cancelTimer: Cancel;
   cancelHistory: Cancel;
 }
@@ -80,7 +86,7 @@ interface Conversation {
 /** Speaks the protocol over a socket that has just opened. */
 export function createSession(socket: Socket, deps: SessionDeps): Session {
   const talk: Conversation = {
-    ...{ socket, deps, phase: 'challenge', epoch: 0, sender: null, pingsMissed: 0 },
+    ...{ socket, deps, phase: 'challenge', epoch: 0, sender: null, pingsMissed: 0, problems: 0 },
     cancelTimer: () => {},
     cancelHistory: () => {},
   };
@@ -196,7 +202,9 @@ function history(talk: Conversation, { checkpoint, path }: Frame<'history'>): Ve
 
 function problem(talk: Conversation, frame: Frame<'problem'>): Verdict {
   const code = cutText(frame.code, 100);
-  talk.deps.log('warn', 'the squad reports a problem', { code });
+  talk.problems += 1;
+  if (talk.problems > problemsMax) return useless('the squad reports problems without end');
+  if (talk.problems <= problemsLoggedMax) talk.deps.log('warn', 'the squad reports a problem', { code });
   talk.deps.problem(code, cutText(frame.detail, 300));
   if (code === 'history_conflict') talk.deps.history?.refused();
   // Facts of another epoch are never taken: only a new welcome says which one is in force.
@@ -289,5 +297,15 @@ function parseFrame(text: string | null): SquadFrame | null {
   if (!parsed.success) return null;
   // A batch has at most so many facts, two batches are on their way: no honest answer refuses more.
   if (parsed.data.type === 'committed' && parsed.data.refused.length > 2 * factsPerBatchMax) return null;
-  return parsed.data;
+  return numbersOf(parsed.data).every((number) => Math.abs(number) <= numberMax) ? parsed.data : null;
+}
+
+/** The numbers that the device calculates with, or keeps. */
+function numbersOf(frame: SquadFrame): readonly number[] {
+  if (frame.type === 'welcome') return [frame.epoch, frame.seq, frame.now, frame.pingMs];
+  if (frame.type !== 'orders') return [];
+  return frame.orders.flatMap(({ body, deliverBy }) => {
+    if (body.type === 'desire') return [body.version, deliverBy ?? 0];
+    return body.type === 'cancel' ? [body.fence] : [body.fence, body.leaseMs, body.deadline, body.priceMicro];
+  });
 }

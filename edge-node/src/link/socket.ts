@@ -31,12 +31,18 @@ export interface Socket {
 export type OpenSocket = (url: string, credential: string, events: SocketEvents) => Socket;
 
 const goodbyeMsMax = 1_000;
+/** What may wait to be sent: two batches, and what goes beside them. A server that takes nothing must not fill our memory. */
+const bufferedBytesMax = 8 * 1024 * 1024;
+/** Pieces of one message. Ours come in one; each small piece costs more memory than it holds. */
+const fragmentsMax = 1_024;
 
 /** Opens a socket to the device's squad. Errors come as `ended`. */
 export const openSocket: OpenSocket = (url, credential, events) => {
   const socket = new WebSocket(url, [HISTORY_SUBPROTOCOL, SUBPROTOCOL], {
     headers: { authorization: `Bearer ${credential}` },
     maxPayload: frameBytesMax,
+    maxFragments: fragmentsMax,
+    autoPong: false,
     perMessageDeflate: false,
     followRedirects: false,
   });
@@ -50,6 +56,10 @@ export const openSocket: OpenSocket = (url, credential, events) => {
   };
   socket.on('open', () => events.opened(socket.protocol));
   socket.on('message', (data, isBinary) => events.received(isBinary ? null : data.toString()));
+  // An answer to each only while they are taken: a flood that is never read would wait here.
+  socket.on('ping', (data) => {
+    if (socket.bufferedAmount === 0) socket.pong(data);
+  });
   socket.on('unexpected-response', (request, response) => {
     status = response.statusCode ?? null;
     response.resume();
@@ -63,7 +73,11 @@ export const openSocket: OpenSocket = (url, credential, events) => {
   socket.on('close', (code, reason) => end(code, reason.length > 0 ? reason.toString() : failure));
   return {
     send: (text) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.bufferedAmount > bufferedBytesMax) {
+        socket.terminate();
+        end(null, 'the server does not take what it is sent');
+      } else socket.send(text);
     },
     close: (code, reason) => {
       socket.close(code, reason);

@@ -22,14 +22,21 @@ export async function verify(context: CommandContext): Promise<ExitCode> {
   if (file === undefined) return verifyServer(context, held.value);
   const known: Known = { key: flags.one('key'), ...(held.value === null ? {} : { held: held.value }) };
   const judged = await judgePath(resolve(context.terminal.cwd, file), known);
-  return judged === null ? misused(context, `${file} cannot be read`) : conclude(context, judged, held.value);
+  return judged === null
+    ? misused(context, `${file} cannot be read: it is not there, is no file, or has more than ${fileBytesMax} bytes`)
+    : conclude(context, judged, held.value);
 }
+
+/** What is proved is held whole while it is. */
+const fileBytesMax = 1024 * 1024 * 1024;
 
 /** Null when there is nothing that can be read. */
 async function judgePath(path: string, known: Known): Promise<Judged | null> {
   const read = (from: string): Uint8Array | null => {
     try {
-      return readFileSync(from);
+      // A pipe or a device may have no end, and what is read is held.
+      const entry = statSync(from);
+      return entry.isFile() && entry.size <= fileBytesMax ? readFileSync(from) : null;
     } catch {
       return null; // the caller says that it is not there
     }
