@@ -212,6 +212,17 @@ function answersOf(answers: Readonly<Record<number, Answered>>, component: (shap
   );
 }
 
+/** A body is read where one may come, also to find that it is not wanted. */
+function isRead(route: Route): boolean {
+  const mayCome = route.method !== 'get' && route.method !== 'delete';
+  return route.body !== null || (mayCome && !(route.access === 'open' && route.raw));
+}
+
+/** An `Idempotency-Key` counts wherever something changes, though only a POST needs one. */
+function changes(route: Route): boolean {
+  return isCommand(route) || (route.access === 'scoped' && route.method !== 'get');
+}
+
 /** The problems of a route, one answer for each status, with an example for each code. */
 function problemsOf(route: Route, component: (shape: Shape) => z.ZodType): Responses {
   const codes = new Set<ProblemCode>([
@@ -219,8 +230,8 @@ function problemsOf(route: Route, component: (shape: Shape) => z.ZodType): Respo
     ...(route.access === 'open' && route.raw ? [] : (['invalid_request'] as const)),
     ...(route.access === 'scoped' ? WITH_CALLER : []),
     ...(route.access === 'scoped' && route.scope !== null ? (['scope_missing'] as const) : []),
-    ...(route.body ? WITH_BODY : []),
-    ...(isCommand(route) ? WITH_COMMAND : []),
+    ...(isRead(route) ? WITH_BODY : []),
+    ...(changes(route) ? WITH_COMMAND : []),
     ...(route.access === 'scoped' && route.past ? OF_THE_PAST : []),
     ...(route.access === 'scoped' && route.body ? WITH_CONTENT : []),
     ...ALWAYS,

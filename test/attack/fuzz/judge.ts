@@ -18,7 +18,8 @@ const PASSING = new Set(['swarm_filling', 'breaker_open']);
 
 /** What is wrong with it, in a few words that are the same for the same fault; null when nothing is. */
 export function judge(request: FuzzRequest, outcome: Outcome, { codes, secrets }: JudgeDeps): string | null {
-  if (outcome === 'late') return 'no answer in time';
+  // Of what is no HTTP the end may never come.
+  if (outcome === 'late') return request.isMalformed ? null : 'no answer in time';
   if (outcome === 'closed') return request.isMalformed ? null : 'closed without an answer';
   const { status, headers, text } = outcome;
   for (const secret of secrets) if (text.includes(secret)) return 'says what is somebody else’s';
@@ -29,7 +30,8 @@ export function judge(request: FuzzRequest, outcome: Outcome, { codes, secrets }
   // It has not come to us: workerd does not know the method, or cannot read it as HTTP. Of what makes no URL it says 500.
   if (!headers.has('x-request-id')) {
     if (status === 501 && text.startsWith('ERROR: Unrecognized request method')) return null;
-    if (request.isMalformed && (status < 500 || text === 'Internal Server Error')) return null;
+    if (request.isMalformed && (status < 500 || text === (request.method === 'HEAD' ? '' : 'Internal Server Error')))
+      return null;
   }
   if (!headers.get('content-type')?.startsWith('application/problem+json')) return `status ${status} is no problem`;
   const code = codeOf(text);
@@ -39,7 +41,12 @@ export function judge(request: FuzzRequest, outcome: Outcome, { codes, secrets }
   if (documented !== status) return `code ${code} came with ${status}`;
   if (status >= 500 && !PASSING.has(code)) return `status ${status} ${code}`;
   const { statuses } = request.operation;
-  if (request.method === request.operation.method && !statuses.has(status) && !EVERYWHERE.has(code))
+  if (
+    request.method === request.operation.method &&
+    !request.isElsewhere &&
+    !statuses.has(status) &&
+    !EVERYWHERE.has(code)
+  )
     return `status ${status} ${code} is not documented for ${request.operation.operationId}`;
   return null;
 }

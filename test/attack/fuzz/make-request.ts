@@ -11,6 +11,8 @@ export interface FuzzRequest extends RawRequest {
   readonly operation: Operation;
   /** What is sent is no HTTP: the server may say so in its own words, or hang up. */
   readonly isMalformed: boolean;
+  /** The path may be another operation's. */
+  readonly isElsewhere: boolean;
 }
 
 type Header = readonly [name: string, value: string];
@@ -22,13 +24,16 @@ export function makeRequest(operations: readonly Operation[], world: World, rand
   const body = random.chance(0.08) ? oddBody(random) : bodyFor(operation, random);
   const headers = [...authorization(world, random), ...headersFor(operation, body !== null, random)];
   if (broken) headers.push(...brokenHeaders(random));
-  const target = `${pathFor(operation, world, random)}${queryFor(operation, random)}`;
+  const path = pathFor(operation, world, random);
+  const odd = random.chance(0.04) ? oddPath(path, random) : null;
+  const target = `${odd ?? path}${queryFor(operation, random)}`;
   const chunked = body !== null && random.chance(0.08) ? (random.chance(0.3) ? 'badly' : 'well') : undefined;
   const isHttp = /^[A-Z]+$/.test(method) && isToken(target) && !broken && chunked !== 'badly' && method !== 'CONNECT';
   return {
     ...{ operation, method, target, headers, body },
     ...(chunked === undefined ? {} : { chunked }),
     isMalformed: !isHttp,
+    isElsewhere: odd !== null,
   };
 }
 
@@ -81,7 +86,7 @@ function authorization({ key, smallKey, cookie, device }: World, random: Random)
       ['Cookie', cookie],
       ['Origin', random.pick(['null', 'http://evil.example', ''])],
     ],
-    () => [['Cookie', `starling.session_token=${encodeURIComponent(oddText(random))}`]],
+    () => [['Cookie', `starling.session_token=${encoded(oddText(random))}`]],
   ])();
 }
 
@@ -169,10 +174,12 @@ const KINDS: Readonly<Record<string, string>> = {
 
 function pathFor({ path }: Operation, world: World, random: Random): string {
   const parts = path.split('/');
-  const filled = parts
+  return parts
     .map((part, at) => (part.startsWith('{') ? placeFor(parts[at - 1] ?? '', world, random) : part))
     .join('/');
-  if (random.chance(0.96)) return filled;
+}
+
+function oddPath(filled: string, random: Random): string {
   return random.pick<() => string>([
     () => `${filled}/`,
     () => `/${filled}`,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Platform } from '../../../local/platform.ts';
 import { seededRandom } from '../../simulation/random.ts';
 import { makeWorld, type World } from './a-world.ts';
-import { type Operation, readCodes, readOperations } from './document.ts';
+import { readCodes, readOperations } from './document.ts';
 import { fuzzFrames } from './fuzz-frames.ts';
 import { codeOf, type JudgeDeps, judge } from './judge.ts';
 import { type FuzzRequest, makeRequest } from './make-request.ts';
