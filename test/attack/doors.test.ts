@@ -8,7 +8,7 @@ import { type Organization, send, signUp, told, url } from '../conformance/clien
 import { sized } from './whole.ts';
 
 let owner: Organization;
-const SECRET = 'a secret of sixteen and more';
+const SECRET = 'a-secret-of-sixteen-and-more';
 beforeAll(async () => {
   owner = await signUp('Doors');
 });
