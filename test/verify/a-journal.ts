@@ -1,4 +1,4 @@
-// A small journal that never changes: fixed keys, times and events, with what makes canonicalStored JSON hard. The test vectors of
+// A small journal that never changes: fixed keys, times and events, with what makes canonical JSON hard. The test vectors of
 // docs/verify are made of it. It depends on nothing of a swarm's behaviour, only on how events are hashed and signed.
 
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
