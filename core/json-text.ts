@@ -193,6 +193,8 @@ const NUMBER_UNITS = '0123456789.eE+-';
 /** Whether a number of JSON is the number that will be printed for it. */
 function isKept(literal: string): boolean {
   if (literal.length < digitsLong && !/e/i.test(literal)) return true;
+  // As few digits within the range of a double are kept too.
+  if (literal.length < digitsLong && /[eE][+-]?\d{1,2}$/.test(literal)) return true;
   const value = Number(literal);
   return Number.isFinite(value) && decimalOf(literal) === decimalOf(String(value));
 }

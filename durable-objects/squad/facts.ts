@@ -101,8 +101,9 @@ export function parseFact(candidate: unknown, unfit: Unfit | null, mayBeTooLarge
   if (seq === null) return null;
   // Before the schema: it descends into the value, and a value nested past all limits would exhaust the stack.
   if (unfit !== null) {
+    if (unfit.what === 'depth') return { seq, poison: 'nested too deeply' };
     // Behind `facts` and its place in there.
-    return { seq, poison: cutText(`${pointerOf(unfit.path.slice(2))}: ${unfit.message}`, poisonCharsMax) };
+    return { seq, poison: cutText(`${unfit.message}: ${pointerOf(unfit.path.slice(2))}`, poisonCharsMax) };
   }
   if (mayBeTooLarge && Buffer.byteLength(JSON.stringify(candidate)) > factBytesMax) {
     return { seq, poison: `larger than ${factBytesMax} bytes` };

@@ -24,11 +24,11 @@ export function readFrame(message: string): ReadFrame {
     const detail = issue === undefined ? 'Not a frame.' : `${issue.path.map(String).join('.')}: ${issue.message}`;
     return { ok: false, detail: cutText(detail.toWellFormed(), 300) };
   }
-  // What telemetry measures goes to no journal: its numbers are as near as a double is.
-  const text = parsed.data.type === 'telemetry' ? null : message;
   const unfit = new Map<number, Unfit>();
+  // Telemetry goes to no journal: it is looked at by whoever takes it.
+  if (parsed.data.type === 'telemetry') return { ok: true, value: parsed.data, unfit };
   const bad: Unfit[] = [];
-  eachUnfit(json, text, { depthMax: wrappedDepthMax }, (one) => {
+  eachUnfit(json, message, { depthMax: wrappedDepthMax }, (one) => {
     const [list, index] = one.path;
     if (list !== 'facts' || typeof index !== 'number') return bad.push(one) > 0;
     if (!unfit.has(index)) unfit.set(index, one);

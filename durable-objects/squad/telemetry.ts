@@ -1,7 +1,8 @@
 // Telemetry on its way to the queue: not parsed beyond its envelope, not stored, never through the swarm. At most once
 // as far as the squad goes: there is no acknowledgement, only a problem when a batch was not taken.
 
-import { jsonDepth, jsonDepthMax } from '../../core/json.ts';
+import type { Json } from '../../core/json.ts';
+import { findUnfit } from '../../core/json-text.ts';
 import type { DeviceFrame } from '../../core/wire/device.ts';
 import { type TelemetryMessage, telemetryBatchBytesMax } from '../../core/wire/telemetry.ts';
 import { type Attachment, type Socket, sendProblem } from './socket.ts';
@@ -41,7 +42,10 @@ export function forwardTelemetry(
 /** What keeps a batch from the queue, or null. Its records are for the consumer to judge. */
 function problemOf(batch: unknown, bytes: number): string | null {
   if (!isObject(batch)) return 'A batch is an object.';
-  if (jsonDepth(batch) > jsonDepthMax) return 'A batch is not nested so deeply.';
+  // As it was parsed. Its numbers are as near as a double is: they go to no journal.
+  const unfit = findUnfit(batch as Json);
+  if (unfit !== null)
+    return unfit.what === 'depth' ? 'A batch is not nested so deeply.' : `In a batch: ${unfit.message}.`;
   if (bytes <= telemetryBatchBytesMax) return null;
   const fits = Buffer.byteLength(JSON.stringify(batch)) <= telemetryBatchBytesMax;
   return fits ? null : `A batch has at most ${telemetryBatchBytesMax} bytes.`;

@@ -21,7 +21,7 @@ const untilOf = (path: () => TelemetryPath) => (what: () => Promise<unknown>, wa
         await path().drain();
         return await what();
       },
-      { timeout: 30_000, interval: 200 },
+      { timeout: 90_000, interval: 200 },
     )
     .toEqual(wanted);
 
@@ -29,7 +29,9 @@ const untilOf = (path: () => TelemetryPath) => (what: () => Promise<unknown>, wa
 export function telemetryPathContract(path: () => TelemetryPath): void {
   const until = untilOf(path);
 
-  test('[TELEMETRY-10] what a device measures becomes rows of its tenant, each once', { timeout: 60_000 }, async () => {
+  test('[TELEMETRY-10] what a device measures becomes rows of its tenant, each once', {
+    timeout: 120_000,
+  }, async () => {
     const { url, store } = path();
     const device = await aConnectedDevice(url);
     const other = await aConnectedDevice(url);
@@ -80,7 +82,7 @@ export function deadLetterPathContract(path: () => TelemetryPath): void {
   const until = untilOf(path);
 
   test('[TELEMETRY-10] a batch that cannot be read becomes a dead letter that its tenant reads, and nobody else', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { url } = path();
     const device = await aConnectedDevice(url);

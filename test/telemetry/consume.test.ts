@@ -335,7 +335,7 @@ test.each([
     'too many attributes',
     aMessage([aRecord({ attributes: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`a${i}`, i])) })]),
   ],
-])('[TELEMETRY-5] %s is poison: it is tried again at once, and holds nothing up', async (_, body) => {
+])('[TELEMETRY-5] %s is poison: it is tried again ever more slowly, and holds nothing up', async (_, body) => {
   const messages = [
     new Delivered('m1', aMessage([aRecord({ value: 1 })])),
     new Delivered('m2', body),
@@ -348,7 +348,7 @@ test.each([
     poison: 1,
     failed: 0,
   });
-  expect(answersOf(messages)).toEqual(['ack', 'retry', 'ack']);
+  expect(answersOf(messages)).toEqual(['ack', 'retry in 5 s', 'ack']);
   expect(
     (await keys()).every((key) =>
       key.startsWith(`telemetry/tenant=${tenant()}/swarm=${swarm()}/date=2026-11-20/hour=12/`),

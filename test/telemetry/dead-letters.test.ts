@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { consumeDeadLetters, type DeadLetter } from '../../functions/telemetry/dead-letters.ts';
+import {
+  consumeDeadLetters,
+  type DeadLetter,
+  deadLetterDays,
+  deadLettersPerDayMax,
+} from '../../functions/telemetry/dead-letters.ts';
+import { sweepDeadLetters } from '../../functions/telemetry/sweep-dead-letters.ts';
+import { memoryObjectStore } from '../contract/memory-object-store.ts';
 import { aMessage, answersOf, aRecord, Delivered, device, NOON, swarm, tenant } from './queue-batch.ts';
 
 const LATER = NOON + 60_000;
@@ -28,7 +35,7 @@ test('[DEAD-4] a letter keeps the message as it was, whose it is, when it came a
   const body = aMessage([{ name: 'é', at: 1 }]);
   const message = new Delivered('ab12', body);
   const { written, result } = await bury([message]);
-  expect(result).toEqual({ stored: 1, failed: 0 });
+  expect(result).toEqual({ stored: 1, failed: 0, dropped: 0 });
   expect(message.answers).toEqual(['ack']);
   const reason = 'batch: records/0/name: expected a name such as battery.voltage';
   expect([...written]).toEqual([
@@ -97,7 +104,7 @@ test('[DEAD-6] an id that would leave the folder becomes its hash', async () => 
 test('[DEAD-7] a letter is acknowledged only when it was written; one that failed comes again later, the others do not', async () => {
   const messages = [new Delivered('a', null), new Delivered('b', null, 2), new Delivered('c', null)];
   const { written, result } = await bury(messages, (key) => key.endsWith('/b.json'));
-  expect(result).toEqual({ stored: 2, failed: 1, fault: new Error('no room') });
+  expect(result).toEqual({ stored: 2, failed: 1, dropped: 0, fault: new Error('no room') });
   expect(answersOf(messages)).toEqual(['ack', 'retry in 10 s', 'ack']);
   expect(written.size).toBe(2);
 });
@@ -106,4 +113,37 @@ test('[DEAD-7] the same letter delivered again is the same object', async () => 
   const once = await bury([new Delivered('a', null)]);
   const again = await bury([new Delivered('a', null, 2)]);
   expect([...again.written]).toEqual([...once.written]);
+});
+
+test('[DEAD-9] a tenant has so many letters a day: what is more is let go, and said', async () => {
+  const store = memoryObjectStore();
+  const messages = Array.from({ length: deadLettersPerDayMax + 3 }, (_, n) => new Delivered(`m${n}`, aMessage(['x'])));
+  const deps = { store, list: store.list, now: () => LATER };
+  expect(await consumeDeadLetters({ messages: messages.slice(0, 500) }, deps)).toMatchObject({
+    stored: 500,
+    dropped: 0,
+  });
+  expect(await consumeDeadLetters({ messages: messages.slice(500) }, deps)).toMatchObject({ stored: 500, dropped: 3 });
+  expect(messages.every(({ answers }) => answers.join() === 'ack')).toBe(true);
+  const other = [new Delivered('o', aMessage(['x'], { tenant: tenant(2) }))];
+  expect(await consumeDeadLetters({ messages: other }, deps)).toMatchObject({ stored: 1, dropped: 0 });
+});
+
+test('[DEAD-10] letters end after so many days, a bounded number of them in a sweep, whoever they are of', async () => {
+  const store = memoryObjectStore();
+  const day = (ago: number) => new Date(LATER - ago * 24 * 3_600_000).toISOString().slice(0, 10);
+  const ages = [deadLetterDays + 30, deadLetterDays + 1, deadLetterDays - 1, 0];
+  for (let n = 1; n <= 20; n++)
+    for (const ago of ages)
+      for (const name of ['a', 'b'])
+        await store.put(`dead-letters/tenant=${tenant(n)}/date=${day(ago)}/${name}.json`, new Uint8Array(1), {
+          contentType: 'application/json',
+        });
+  await store.put(`dead-letters/tenant=unknown/date=${day(400)}/a.json`, new Uint8Array(1), { contentType: 'a/b' });
+  const sweep = (chance: number) =>
+    sweepDeadLetters({ store, now: () => LATER, chance: () => chance, entropy: (count) => new Uint8Array(count) });
+  expect((await sweep(0)) + (await sweep(0.5)) + (await sweep(0.999))).toBe(20 * 4 + 1);
+  const { objects } = await store.list('dead-letters/tenant=', null, 1_000);
+  expect(objects.length).toBe(20 * 4);
+  expect(objects.every(({ key }) => key.includes(day(0)) || key.includes(day(deadLetterDays - 1)))).toBe(true);
 });

@@ -63,7 +63,8 @@ test('[TELEMETRY-7] batches put into the queue stand in the bucket as Parquet th
   const good = values.map((value) => aMessage([aRecord({ value }), aRecord({ value, attributes: { n: value } })]));
   const poison = [aMessage([aRecord({ name: 'not a name' })]), { tenant: tenant(), broken: true }, { anything: 1 }];
   await send([...good.slice(0, 5), ...poison, ...good.slice(5)]);
-  await expect.poll(() => keys('dead-letters/'), { timeout: 20_000 }).toHaveLength(3);
+  // It came again after 5 and after 10 seconds before it was dead.
+  await expect.poll(() => keys('dead-letters/'), { timeout: 60_000 }).toHaveLength(3);
 
   const folder = await mkdtemp(join(tmpdir(), 'telemetry-'));
   const duck = await DuckDBInstance.create(':memory:');
@@ -86,7 +87,7 @@ test('[TELEMETRY-7] batches put into the queue stand in the bucket as Parquet th
     duck.closeSync();
     await rm(folder, { recursive: true });
   }
-});
+}, 90_000);
 
 test('[DEAD-1] a letter is listed and read by its own tenant, with the reason and the message as it was', async () => {
   const listed = { ok: true, value: { nextCursor: null, data: expect.any(Array) } };

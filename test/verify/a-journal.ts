@@ -10,7 +10,7 @@ import { consistencyPath } from '../../core/journal/consistency.ts';
 import { chain, GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import { inclusionPath, leafOf, rootOf, type TreeReader } from '../../core/journal/merkle.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { ok } from '../../core/result.ts';
 import { parquetExport } from '../../durable-objects/swarm/export-parquet.ts';
 import { writeSegment } from '../../durable-objects/swarm/segment-file.ts';
@@ -80,7 +80,7 @@ const LINES: readonly Line[] = [
 function makeEvents(): StoredEvent[] {
   const events: StoredEvent[] = [];
   for (const [index, [type, subject, body, command]] of LINES.entries()) {
-    const said = { type, subject, body: canonical(body) };
+    const said = { type, subject, body: canonicalStored(body) };
     const context = { at: start + index * 1_001, actor: 'user/usr_1', command, trace: index % 3 === 2 ? trace : null };
     events.push(chain(origin, events.at(-1)?.hash ?? GENESIS, index + 1, said, context));
   }
@@ -167,7 +167,7 @@ export function anArchive(sizes: readonly number[]): Map<string, Uint8Array> {
     from += size;
   }
   const manifest = { starling: 'archive', version: 1, origin, segments, checkpoint: whole };
-  files.set('manifest.json', Buffer.from(`${canonical(manifest)}\n`));
+  files.set('manifest.json', Buffer.from(`${canonicalStored(manifest)}\n`));
   return files;
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { type SignedCheckpoint, verifyCheckpoint } from '../../core/journal/checkpoint.ts';
-import { canonical } from '../../core/json.ts';
+import { canonicalStored } from '../../core/json.ts';
 import { judgeArchive } from '../../edge-node/src/cli/archive-folder.ts';
 import { type Judged, judgeBytes } from '../../edge-node/src/cli/proved-file.ts';
 import { readSegmentFile } from '../../edge-node/src/cli/segment-file.ts';
@@ -119,10 +119,14 @@ describe('one bit that is another', () => {
 async function said(bytes: Uint8Array): Promise<string> {
   const file = await readSegmentFile(bytes);
   if (file !== null)
-    return canonical({ mark: file.mark, events: file.events, checkpoint: file.metadata.get('starling.checkpoint') });
+    return canonicalStored({
+      mark: file.mark,
+      events: file.events,
+      checkpoint: file.metadata.get('starling.checkpoint'),
+    });
   const text = Buffer.from(bytes).toString('utf8');
   const lines: readonly string[] = text.startsWith('{"starling"') ? text.split('\n').slice(0, -1) : [text];
-  return lines.map((line) => canonical(JSON.parse(line))).join('\n');
+  return lines.map((line) => canonicalStored(JSON.parse(line))).join('\n');
 }
 
 /** Whole numbers below `n` (mulberry32): the same ones for the same seed. */

@@ -25,7 +25,9 @@ const verify = ({ headers, body, now = NOW, ...rest }: Given) => {
 /** The code of the refusal, or what was verified. */
 const outcome = (given: Given) => {
   const verified = verify(given);
-  return verified.ok ? verified.value : verified.error.code;
+  if (!verified.ok) return verified.error.code;
+  const { deliveryId, eventType, payload } = verified.value;
+  return { deliveryId, eventType, payload };
 };
 
 // Standard Webhooks
@@ -337,3 +339,68 @@ test('[VERIFY-8] any headers and any body are answered, none throws, and none is
     { numRuns: 3_000 },
   );
 });
+
+// What a payload may hold, and what counts once
+
+const hub = (body: string | Uint8Array, headers: Record<string, string> = {}): Given => ({
+  preset: 'github',
+  secret: GITHUB_SECRET_OF_DOORS,
+  body,
+  headers: {
+    'x-hub-signature-256': `sha256=${createHmac('sha256', GITHUB_SECRET_OF_DOORS).update(body).digest('hex')}`,
+    'x-github-delivery': 'd-1',
+    'x-github-event': 'push',
+    ...headers,
+  },
+});
+const GITHUB_SECRET_OF_DOORS = 'a secret of the doors';
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+test.each([
+  ['payload={"title":"Tür 😀 100"}', 'Tür 😀 100'],
+  ['payload=%7B%22title%22%3A%22T%C3%BCr+%F0%9F%98%80%22%7D', 'Tür 😀'],
+  ['other=1&payload={"title":"a%26b=c+d"}', 'a&b=c d'],
+])('[VERIFY-5] the form %s is bytes, and then UTF-8', (body, title) => {
+  expect(outcome(hub(body, form))).toMatchObject({ payload: { title } });
+});
+
+test.each([
+  ['bytes that are no UTF-8', 'payload=%7B%22a%22%3A%22%FF%22%7D', form],
+  ['two payloads', 'payload={}&payload={}', form],
+  ['a member twice', '{"a":{"b":1,"b":2}}', {}],
+  ['a number that is none', '{"a":1e999}', {}],
+  ['an event type that is too long', '{}', { 'x-github-event': 'e'.repeat(257) }],
+])('[VERIFY-4] [DOOR-1] %s is payload_invalid', (_, body, headers) => {
+  expect(outcome(hub(body, headers))).toBe('payload_invalid');
+});
+
+test('[MAP-4] [DOOR-1] a number that no double keeps comes through in text as it is written, and is refused as a number', () => {
+  const verified = verify(hub('{"id":7615917337495251231,"list":[{"a/b":1e-400}],"small":1}'));
+  if (!verified.ok) throw new Error(verified.error.code);
+  const { payload, inexact } = verified.value;
+  expect(inexact).toEqual({ '/id': '7615917337495251231', '/list/0/a~1b': '1e-400' });
+  const map = (template: string, mapping: Record<string, string> = {}) =>
+    applyMapping({ text: template }, mapping, payload, inexact ?? {});
+  expect(map('order {{/id}}, {{/small}}')).toEqual({ ok: true, value: { text: 'order 7615917337495251231, 1' } });
+  expect(map('x', { '/n': '/small' })).toEqual({ ok: true, value: { text: 'x', n: 1 } });
+  for (const refused of [
+    map('x', { '/n': '/id' }),
+    map('x', { '/n': '/list' }),
+    map('{{/list}}'),
+    map('{{}}', { '': '' }),
+  ])
+    expect(refused).toMatchObject({ ok: false, error: { code: 'mapping_failed' } });
+});
+
+test('[TRIGGER-7] where no id is signed, what is signed is known by its digest: for ever from GitHub, for a day from others', () => {
+  const onceOf = (given: Given) => {
+    const verified = verify(given);
+    return verified.ok ? verified.value.once : verified.error.code;
+  };
+  const one = onceOf(hub('{"a":1}'));
+  expect(one).toEqual({ digest: expect.stringMatching(/^[0-9a-f]{64}$/), keepMs: null });
+  expect(onceOf(hub('{"a":1}', { 'x-github-delivery': 'd-2' }))).toEqual(one);
+  expect(onceOf(hub('{"a":2}'))).not.toEqual(one);
+  expect(onceOf(standard(SECRET_OF_DOORS, standardHeaders(SECRET_OF_DOORS)))).toBeNull();
+});
+const SECRET_OF_DOORS = newSecret();

@@ -38,7 +38,7 @@ test('[TELEMETRY-9] in workerd messages become Parquet objects; they are acknowl
     outcome: 'ok',
     ackAll: false,
     explicitAcks: ['m1', 'm3'],
-    retryMessages: [{ msgId: 'm2' }],
+    retryMessages: [{ msgId: 'm2', delaySeconds: 5 }],
   });
   expect(reports).toEqual([['telemetry', { files: 2, rows: 3, acknowledged: 2, poison: 1, failed: 0 }, undefined]]);
   const { objects } = await ARCHIVE.list({
