@@ -39,7 +39,8 @@ export async function firstStart({ url, home, root, say }: FirstStart): Promise<
   const deviceHome = await openLocalDevice(url, home, root, tenant.apiKey);
   const device = keepRunning(root, home, deviceHome, say);
   try {
-    if (isNew) say(await runFirstMission(url, root, tenant));
+    // A first start that was cut off before its mission has none yet.
+    if (isNew || !(await hasMissions(url, tenant.apiKey))) say(await runFirstMission(url, root, tenant));
   } catch (error) {
     say(`\nThe first mission did not end well: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -82,6 +83,11 @@ function keepRunning(root: string, home: string, deviceHome: string, say: (text:
       if (running.exitCode === null) running.kill('SIGKILL');
     },
   };
+}
+
+async function hasMissions(url: string, apiKey: string): Promise<boolean> {
+  const page = z.object({ data: z.array(z.unknown()) });
+  return page.parse(await call(url, '/v1/missions?limit=1', { apiKey })).data.length > 0;
 }
 
 async function runFirstMission(url: string, root: string, { apiKey }: LocalTenant): Promise<string> {

@@ -18,7 +18,7 @@ import { inPlainWords, StartError } from './start-error.ts';
 /** What a master secret has at least: 32 random bytes. */
 export const secretBytes = 32;
 /** Files that open something: for their owner alone, whatever was done to them since the last start. */
-const PRIVATE_FILES = ['secret', 'cloudflare-secret', 'local.json', 'local.draft.json'];
+const PRIVATE_FILES = ['secret', 'cloudflare-secret', 'local.json', 'local.draft.json', 'device.draft.json'];
 
 /**
  * Makes a folder a home (mode 0700), or finds that it is one.

@@ -12,7 +12,11 @@ export interface LockedPackage {
   readonly hasInstallScript: boolean;
 }
 
-export const FREE: readonly string[];
-export const EXCEPTIONS: readonly { readonly name: RegExp; readonly licences: RegExp; readonly reason: string }[];
-export function packagesOf(lock: Lock): LockedPackage[];
-export function licencesPage(lock: Lock): string;
+export declare const FREE: readonly string[];
+export declare const EXCEPTIONS: readonly {
+  readonly name: RegExp;
+  readonly licences: RegExp;
+  readonly reason: string;
+}[];
+export declare function packagesOf(lock: Lock): LockedPackage[];
+export declare function licencesPage(lock: Lock): string;

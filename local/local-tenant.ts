@@ -6,9 +6,10 @@ import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ok, type Result } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
 import { enrollment } from '../core/wire/enrollment.ts';
 import { enrolDevice } from '../edge-node/src/enrolment.ts';
+import { openHome } from '../edge-node/src/home.ts';
 import { readEnrolment, writeEnrolment } from '../edge-node/src/identity.ts';
 import { deviceSettings, writeSettings } from '../edge-node/src/settings.ts';
 import { localGrants } from './local-grants.ts';
@@ -32,15 +33,18 @@ const signedUp = z.object({
 
 const FILE = 'local.json';
 const DRAFT = 'local.draft.json';
+const DEVICE_DRAFT = 'device.draft.json';
 export const localEmail = 'me@starling.localhost';
 
 /** The local tenant, signed up when it is not there yet. Cut off half-way and repeated, it ends the same. */
 export async function openLocalTenant(url: string, home: string): Promise<{ tenant: LocalTenant; isNew: boolean }> {
   const path = join(home, FILE);
   const draftPath = join(home, DRAFT);
-  // The sign-up is over: what could repeat it goes, also what a start that was cut off, or an older version, has left.
-  if (existsSync(path)) rmSync(draftPath, { force: true });
-  if (existsSync(path)) return { tenant: localTenant.parse(JSON.parse(readFileSync(path, 'utf8'))), isNew: false };
+  if (existsSync(path)) {
+    // A start that was cut off between the two left it.
+    rmSync(draftPath, { force: true });
+    return { tenant: localTenant.parse(JSON.parse(readFileSync(path, 'utf8'))), isNew: false };
+  }
   // The password and the key of the request are kept first: a start that was cut off repeats the same request.
   if (!existsSync(draftPath))
     writePrivate(draftPath, {
@@ -73,15 +77,32 @@ export async function openLocalDevice(url: string, home: string, root: string, a
     writeEnrolment(deviceHome, { ...known, connectUrl: `${url.replace(/^http/, 'ws')}/v1/devices/connect` });
     return deviceHome;
   }
-  const opened = enrollment.parse(await call(url, '/v1/devices/enrollments', { body: {}, apiKey }));
-  const enrolled = await enrolDevice(
-    { home: deviceHome, token: opened.token, name: hostname() },
-    async (body, idempotencyKey): Promise<Result<unknown, never>> =>
-      ok(await call(url, '/v1/devices/enroll', { body, idempotencyKey })),
-  );
-  if (!enrolled.ok) throw new Error(`this machine could not be enrolled: ${enrolled.error.code}`);
+  // What it may read is said first: a device that was enrolled and cut off before it knew would never know.
+  openHome(deviceHome);
   writeSettings(deviceHome, deviceSettings.parse({ grants: localGrants(root) }));
+  const draftPath = join(home, DEVICE_DRAFT);
+  const kept = readDraft(draftPath, z.strictObject({ token: z.string() }));
+  if (kept === null || !(await enrol(kept.token))) {
+    const { token } = enrollment.parse(await call(url, '/v1/devices/enrollments', { body: {}, apiKey }));
+    // The token is kept first: a start that was cut off repeats the same enrolment, and gets the same answer.
+    writePrivate(draftPath, { token });
+    if (!(await enrol(token))) throw new Error('this machine could not be enrolled');
+  }
+  rmSync(draftPath, { force: true });
   return deviceHome;
+
+  /** False when the token is of no use any more. */
+  async function enrol(token: string): Promise<boolean> {
+    const enrolled = await enrolDevice({ home: deviceHome, token, name: hostname() }, async (body, idempotencyKey) => {
+      try {
+        return ok(await call(url, '/v1/devices/enroll', { body, idempotencyKey }));
+      } catch (error) {
+        if (error instanceof Refused && error.code.startsWith('enrollment_')) return err(error.code);
+        throw error;
+      }
+    });
+    return enrolled.ok;
+  }
 }
 
 interface Call {
@@ -89,6 +110,16 @@ interface Call {
   readonly apiKey?: string;
   readonly idempotencyKey?: string;
   readonly prefer?: string;
+}
+
+/** What the API refused, by its code. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** Calls the API; a problem is thrown with its code and detail. */
@@ -111,11 +142,15 @@ export async function call(
   const answer: unknown = await response.json();
   if (!response.ok) {
     const problem = z.object({ code: z.string(), detail: z.string().optional() }).safeParse(answer);
-    throw new Error(
-      `${path}: ${problem.success ? `${problem.data.code} ${problem.data.detail ?? ''}` : response.status}`,
-    );
+    const code = problem.success ? problem.data.code : String(response.status);
+    throw new Refused(code, `${path}: ${code} ${problem.data?.detail ?? ''}`);
   }
   return answer;
+}
+
+/** What a draft holds; null when there is none. Drafts are written whole. */
+function readDraft<T>(path: string, shape: z.ZodType<T>): T | null {
+  return existsSync(path) ? shape.parse(JSON.parse(readFileSync(path, 'utf8'))) : null;
 }
 
 function writePrivate(path: string, value: unknown): void {

@@ -1,3 +1,6 @@
 import type { DirectoryDatabase, Migration } from './migrations.ts';
 
-export function migrateDirectory(database: DirectoryDatabase, migrations: readonly Migration[]): Promise<string[]>;
+export declare function migrateDirectory(
+  database: DirectoryDatabase,
+  migrations: readonly Migration[],
+): Promise<string[]>;

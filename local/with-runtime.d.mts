@@ -1,5 +1,5 @@
-export const root: string;
-export const installMark: string;
-export function ensureRuntime(): Promise<string>;
-export function run(runtime: string, args: string[], options?: { tether?: boolean }): Promise<number>;
-export function alone(fn: () => Promise<void>, mark?: string): Promise<void>;
+export declare const root: string;
+export declare const installMark: string;
+export declare function ensureRuntime(): Promise<string>;
+export declare function run(runtime: string, args: string[], options?: { tether?: boolean }): Promise<number>;
+export declare function alone(fn: () => Promise<void>, mark?: string): Promise<void>;

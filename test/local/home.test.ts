@@ -84,7 +84,7 @@ test('the lock of a process that was killed is free at once, and what it left is
   after.close();
 });
 
-test('a folder with other files is not taken, and nothing in it changes', async () => {
+test('[LOCAL-2] a folder with other files is not taken, and nothing in it changes', async () => {
   const path = join(folder, 'photos');
   mkdirSync(path, { mode: 0o755 });
   writeFileSync(join(path, 'cat.txt'), 'meow');
@@ -103,7 +103,7 @@ test('a secret that was cut short is refused, not replaced and not shown', async
   expect(readFileSync(join(path, 'secret'), 'utf8')).toBe('abc123\n');
 });
 
-test('a folder of somebody else’s that holds a file called lock is not taken, and its scratch stays', async () => {
+test('[LOCAL-2] a folder of somebody else’s that holds a file called lock is not taken, and its scratch stays', async () => {
   const path = join(folder, 'music');
   mkdirSync(join(path, 'scratch'), { recursive: true });
   writeFileSync(join(path, 'lock'), '');
@@ -117,7 +117,7 @@ test('a folder of somebody else’s that holds a file called lock is not taken, 
   expect(readdirSync(path).toSorted()).toEqual(['lock', 'scratch', 'secret', 'state']);
 });
 
-test('a home from before there were markers is known by all that it holds, and marked', async () => {
+test('[LOCAL-2] a home from before there were markers is known by all that it holds, and marked', async () => {
   const path = join(folder, 'home');
   const { secret, close } = await openHome(path);
   close();
@@ -129,7 +129,7 @@ test('a home from before there were markers is known by all that it holds, and m
   home.close();
 });
 
-test('a start that was killed at once left an empty home: it is taken', async () => {
+test('[LOCAL-4] a start that was killed at once left an empty home: it is taken', async () => {
   for (const [name, leave] of [
     ['draft', (path: string) => writeFileSync(join(path, homeMarkerDraft), 'starling-ho')],
     ['lock', (path: string) => writeFileSync(join(path, 'lock'), '')],
@@ -143,7 +143,7 @@ test('a start that was killed at once left an empty home: it is taken', async ()
   }
 });
 
-test('a device’s home, and a home of a later version, are refused', async () => {
+test('[LOCAL-2] a device’s home, and a home of a later version, are refused', async () => {
   const path = join(folder, 'device');
   mkdirSync(path);
   markHome(path, 'device');
@@ -152,7 +152,7 @@ test('a device’s home, and a home of a later version, are refused', async () =
   await expect(openHome(path, 20)).rejects.toThrow('another version of Starling');
 });
 
-test('what opens something is closed to others at each start, whoever opened it', async () => {
+test('[LOCAL-2] what opens something is closed to others at each start, whoever opened it', async () => {
   const path = join(folder, 'home');
   (await openHome(path)).close();
   for (const name of ['local.json', 'local.draft.json', 'cloudflare-secret']) writeFileSync(join(path, name), 'x');
@@ -179,7 +179,7 @@ test('a home may be reached by a link; it is one home all the same, and a link t
   again.close();
 });
 
-test.skipIf(process.getuid?.() !== 0)('a home of another user is refused, and stays as it is', async () => {
+test.skipIf(process.getuid?.() !== 0)('[LOCAL-2] a home of another user is refused, and stays as it is', async () => {
   const path = join(folder, 'theirs');
   (await openHome(path)).close();
   chmodSync(path, 0o777);
@@ -204,7 +204,7 @@ test.each([
   ['a name that is too long', (path: string) => `${path}${'x'.repeat(300)}`, 'its name is too long'],
   ['a folder whose lock is a folder', aHomeWith('lock'), 'cannot be locked'],
   ['a folder whose secret is a folder', aHomeWith('secret'), 'one of its files is a folder'],
-])('`npm start` on a home that is %s ends with 1 and one line', { timeout: 30_000 }, (_, prepare, reason) => {
+])('[LOCAL-5] `npm start` on a home that is %s ends with 1 and one line', { timeout: 30_000 }, (_, prepare, reason) => {
   const run = spawnSync(process.execPath, ['local/serve.ts'], {
     cwd: root,
     env: { ...process.env, STARLING_HOME: prepare(join(folder, 'home')), PORT: '0' },
@@ -216,7 +216,7 @@ test.each([
   expect(run.status).toBe(1);
 });
 
-test('a home that may not be written is told in one line', () => {
+test('[LOCAL-5] a home that may not be written is told in one line', () => {
   const path = join(folder, 'closed');
   mkdirSync(path, { mode: 0o555 });
   chmodSync(folder, 0o755);

@@ -51,7 +51,9 @@ test('a port that is taken is refused before anything is started', async () => {
   other.close();
 });
 
-test('why it does not start is told, not what went wrong while it was let go', { timeout: 60_000 }, async () => {
+test('[LOCAL-5] why it does not start is told, not what went wrong while it was let go', {
+  timeout: 60_000,
+}, async () => {
   const home = join(folder, 'home');
   await (await startPlatform({ home, port: 0 })).dispose();
   const d1 = join(home, 'state', 'd1', 'miniflare-D1DatabaseObject');

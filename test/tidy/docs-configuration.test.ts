@@ -9,7 +9,16 @@ const page = read('docs/reference/configuration.md');
 const wrangler = read('wrangler.toml');
 
 /** What the system, the tools and our own programs set for each other: nothing that an operator of Starling sets. */
-const NOT_SET_BY_PEOPLE = new Set(['PATH', 'TMPDIR', 'CI', 'WRANGLER_LOG', 'STARLING_COMPILED', 'STARLING_ATTACK']);
+const NOT_SET_BY_PEOPLE = new Set([
+  'PATH',
+  'TMPDIR',
+  'CI',
+  'WRANGLER_LOG',
+  'STARLING_COMPILED',
+  'STARLING_ATTACK',
+  'STARLING_WORKERD',
+  'MINIFLARE_WORKERD_PATH',
+]);
 
 /** Names of wrangler.toml's bindings, of every kind. */
 const bindings = [...wrangler.matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm)].map(([, name = '']) => name);

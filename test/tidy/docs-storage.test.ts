@@ -80,7 +80,8 @@ describe('the page of the storage', () => {
         .map(([name]) => codeIn(name)[0])
         .toSorted(),
     ).toEqual(Object.values(HOME_FILES).toSorted());
-    const local = read('local/home.ts') + read('local/local-tenant.ts');
+    const sources = ['local/home.ts', 'local/home-folder.ts', 'local/local-tenant.ts', 'edge-node/src/home-marker.ts'];
+    const local = sources.map(read).join('');
     const named = table(page, '## Files of a local platform').map(([name]) => codeIn(name)[0] ?? '');
     for (const name of named) expect(local, name).toContain(`'${name}'`);
     const joined = [...read('local/home.ts').matchAll(/join\(path, '([a-z.-]+)'\)/g)].map(([, name]) => name);
