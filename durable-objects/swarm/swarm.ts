@@ -128,7 +128,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       },
     });
     this.#recording = openRecording({
-      ...{ sql, store, door, objects, log, durable },
+      ...{ sql, store, door, objects, log, durable, work: this.#work },
       exporter: exporterOf(env),
       calmAt: () => this.#load.calmAt(),
       firstChores: [this.#forking.chore],
