@@ -25,7 +25,7 @@ beforeAll(async () => {
   const honest = neighbours().find(({ name }) => name === 'honest');
   const taken = await watch(async () => honest?.round());
   usual = Math.max(quantile(taken, 0.99), quantile(await watch(async () => {}), 0.99));
-});
+}, 120_000);
 
 const neighbours = () => neighboursOf(url, { email: other.email, password: other.password, apiKey: other.key });
 
