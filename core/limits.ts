@@ -165,9 +165,9 @@ export const retentionDaysMax = 3_650;
 export const importBytesMax = 2 * 1024 ** 3;
 /** One line of an export: an event's body, and what stands around it. */
 export const importLineBytesMax = eventBodyBytesMax + 64 * 1024;
-/** Lines that go to the object at once: one transaction, a few hundredths of a second. */
+/** Lines that go to the object at once: one transaction, a few turns' worth. */
 export const importBatchBytesMax = 512 * 1024;
-export const importBatchLinesMax = 500;
+export const importBatchLinesMax = 128;
 /** Whoever sends an export sends something at least so often. */
 export const importSilenceMsMax = 30_000;
 /** An import that nobody goes on with is thrown away after so long. */

@@ -8,7 +8,11 @@ import type { Log } from '../../core/log-line.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import type { TraceExporterPort } from '../../core/traces/port.ts';
 import { first, type Sql } from '../sql-port.ts';
+
 import type { Tries } from '../tries.ts';
+
+import type { Work } from '../turns.ts';
+
 import { type Archive, archiveReader, openArchive } from './archive.ts';
 import { type Door, only } from './door.ts';
 import type { EventReader } from './event-reader.ts';
@@ -23,6 +27,8 @@ import { type TraceChore, traceChore } from './trace-chore.ts';
 export interface RecordingDeps {
   readonly sql: Sql;
   readonly tries: Tries;
+  /** How others get in between. */
+  readonly work: Work;
   readonly store: SwarmStore;
   readonly door: Door;
   /** Null without object storage: nothing is archived then, and snapshots are not taken. */
@@ -58,7 +64,7 @@ export function openRecording(deps: RecordingDeps): Recording {
     outside: objects === null || store.seal() !== null ? null : outsideCheckpoint(objects),
     signingKey: () => signingKey(sql),
   });
-  const snapshots = objects && createSnapshots({ sql, store, objects, execute: door.system });
+  const snapshots = objects && createSnapshots({ sql, store, objects, execute: door.system, work: deps.work });
   const archive =
     objects &&
     snapshots &&

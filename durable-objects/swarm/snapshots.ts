@@ -1,5 +1,5 @@
-// Snapshots of a swarm's state: what has changed since the last one is put into chunks in one synchronous step, staged in the
-// object's own tables, then uploaded, and only then the journal says that there is a snapshot. Cut anywhere, it is begun again;
+// Snapshots of a swarm's state: what has changed since the last one is put into chunks, piece by piece, as it was at one moment
+// (frozen-rows.ts), staged in the object's own tables, then uploaded, and only then the journal says that there is a snapshot. Cut anywhere, it is begun again;
 // what was uploaded is found there [P8].
 
 import { snapshotKey, tenantOf } from '../../core/archive/keys.ts';
@@ -10,17 +10,23 @@ import {
   type Chunk,
   type ChunkRef,
   carryOn,
+  createChunker,
   type Entry,
   type KeyRange,
+  rangesOf,
   STATE_VERSION,
   stateHashOf,
 } from '../../core/history/state-tree.ts';
+
 import { canonicalStored } from '../../core/json.ts';
-import { choreBacklogMax, snapshotCharsMax, snapshotEvents } from '../../core/limits.ts';
+import { choreBacklogMax, snapshotCharsMax, snapshotEvents, turnBytes, turnRows } from '../../core/limits.ts';
+
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { KINDS, SELF } from '../../core/swarm/state.ts';
 import { putChunk, putManifest } from '../snapshot-files.ts';
 import type { Sql } from '../sql-port.ts';
+import { ALONE, type Work } from '../turns.ts';
+import { type FrozenRows, freezeRows } from './frozen-rows.ts';
 import { rowInserter } from './insert-rows.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -33,6 +39,8 @@ export interface SnapshotDeps {
   execute(id: string, command: SwarmCommand): void;
   /** Events between two snapshots; `snapshotEvents` where a test says nothing else. */
   readonly everyEvents?: number;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
 }
 
 export interface Snapshots extends Chore {
@@ -45,7 +53,7 @@ export interface Snapshots extends Chore {
 /** Chunks that are under way to the storage at once. */
 const uploadsAtOnce = 6;
 /** Rows and events read at once. */
-const pageRows = 500;
+const pageRows = 64;
 
 export function createSnapshots(deps: SnapshotDeps): Snapshots {
   const { sql, store } = deps;
@@ -103,7 +111,7 @@ async function takeOne(deps: SnapshotDeps): Promise<number> {
   if (origin === null) throw new Fault('a swarm is created before it is snapshot', { retryable: false });
   const last = store.read.row('swarm', SELF)?.snapshotSeq ?? 0;
   if (store.head().seq === last) return last;
-  const staged = sql.transaction(() => stage(last, deps));
+  const staged = await stage(last, deps);
   const { head, headAt, refs, stateHash } = staged;
   const seq = head.seq;
   let bytes = await upload(tenantOf(origin), deps);
@@ -118,18 +126,86 @@ async function takeOne(deps: SnapshotDeps): Promise<number> {
   return seq;
 }
 
-/** The state of this moment: its chunks, the new ones staged. Synchronous, so that nothing comes between its rows. */
-function stage(last: number, { sql, store }: SnapshotDeps) {
-  sql.run('DELETE FROM staged');
-  const insert = rowInserter(sql);
-  const add = ({ hash, text }: Chunk): void => {
-    insert({ head: 'INSERT OR IGNORE INTO staged (hash, text)', columns: 2, tail: '' }, [hash, text]);
-  };
-  const refs = carryOn(treeOf(sql, last), changedSince(last, store), { entries: entriesIn(sql), add });
+/** The state of this moment: its chunks, the new ones staged. Others write meanwhile; what they write is not seen. */
+async function stage(last: number, deps: SnapshotDeps) {
+  const { sql, store } = deps;
   const head = store.head();
   const headAt = store.events(head.seq, 1)[0]?.at ?? 0;
-  return { head, headAt, refs, stateHash: stateHashOf(refs) };
+  const frozen = freezeRows(sql);
+  store.keepFor(frozen);
+  try {
+    sql.run('DELETE FROM staged');
+    const refs = await carryOnInPieces(last, head.seq, frozen, deps);
+    return { head, headAt, refs, stateHash: stateHashOf(refs) };
+  } finally {
+    store.keepFor(null);
+  }
 }
+
+/** `carryOn`, a chunk at a time: the tree of the rows that are frozen. */
+async function carryOnInPieces(
+  last: number,
+  to: number,
+  frozen: FrozenRows,
+  { sql, store, work = ALONE }: SnapshotDeps,
+): Promise<readonly ChunkRef[]> {
+  const insert = rowInserter(sql);
+  const before = treeOf(sql, last);
+  const known = new Set(before.map(({ hash }) => hash));
+  const refs: ChunkRef[] = [];
+  const add = (chunk: Chunk | null): void => {
+    if (chunk === null) return;
+    const { text, ...ref } = chunk;
+    refs.push(ref);
+    if (!known.has(ref.hash))
+      insert({ head: 'INSERT OR IGNORE INTO staged (hash, text)', columns: 2, tail: '' }, [ref.hash, text]);
+    known.add(ref.hash);
+  };
+  const giveWay = async (rows: number, chars: number): Promise<void> => {
+    work.spent(rows / rowsReadInOne, chars);
+    if (!frozen.isFull()) await work.giveWay();
+  };
+  const keys = new Set<string>();
+  if (last === 0) for (const kind of KINDS) keys.add(`${kind}/`);
+  for (let from = last === 0 ? to + 1 : last + 1; from <= to; from += turnRows) {
+    const events = store.events(from, Math.min(turnRows, to - from + 1));
+    for (const key of keysOf(events)) keys.add(key);
+    await giveWay(
+      events.length,
+      events.reduce((sum, { body }) => sum + body.length, 0),
+    );
+  }
+  const entries = entriesIn(sql);
+  let at = 0;
+  for (const range of rangesOf(before, keys)) {
+    while (at < range.start) refs.push(before[at++] as ChunkRef); // below its length, as range.start is
+    const chunker = createChunker();
+    /** Where it goes on: rows are read anew after each piece, behind the last one that was seen. */
+    let rest: KeyRange | null = range;
+    while (rest !== null) {
+      let [rows, chars] = [0, 0];
+      const piece: KeyRange = rest;
+      rest = null;
+      for (const [key, now] of entries(piece)) {
+        if (key === piece.from && piece !== range) continue;
+        const text = frozen.asItWas(key, now);
+        if (text !== null) add(chunker.take([key, text === now ? now : canonical(JSON.parse(text))]));
+        rows++;
+        chars += now.length;
+        if (rows < turnRows && chars < turnBytes) continue;
+        rest = { ...range, from: key };
+        break;
+      }
+      await giveWay(rows, chars);
+    }
+    add(chunker.end());
+    at = range.end;
+  }
+  return [...refs, ...before.slice(at)];
+}
+
+/** A row that is only read and written down costs as much as a part of one that is decided. */
+const rowsReadInOne = 2;
 
 /** Keys of rows that events behind `last` have touched; of every row when there was no snapshot yet. */
 function* changedSince(last: number, store: SwarmStore): Generator<string> {

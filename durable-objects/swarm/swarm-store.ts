@@ -19,7 +19,11 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
+
 import { deliveredIn } from './delivered.ts';
+
+import type { FrozenRows } from './frozen-rows.ts';
+
 import { type Insert, rowInserter } from './insert-rows.ts';
 import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
 import { type RowCache, sqlRead } from './swarm-read.ts';
@@ -65,6 +69,8 @@ export interface SwarmStore {
   reload(): void;
   /** Stops all writing, for good. `reason` is for whoever looks. */
   halt(reason: string): void;
+  /** Keeps rows as they are now beside what is written from now on; null lets go of them. One reader at a time. */
+  keepFor(reader: FrozenRows | null): void;
   /** Checks the whole ledger; halts writing when it does not add up. */
   audit(): string | null;
 }
@@ -149,6 +155,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
   const dirty = new Map<string, { kind: Kind; id: string }>();
   /** Keys of cached rows that go when the transaction is over. */
   const passing = new Set<string>();
+  let frozen: FrozenRows | null = null;
   let written = 0;
   const write = (query: string, ...bindings: Parameters<Sql['run']>[1][]): void => {
     written++;
@@ -171,6 +178,7 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       for (const [key, { kind, id }] of dirty) {
         const values = byKind.get(kind) ?? [];
         if (values.length === 0) byKind.set(kind, values);
+        frozen?.willWrite(kind, id);
         values.push(id, JSON.stringify(cached.get(key)));
       }
       for (const [kind, values] of byKind) insert(INTO_ROWS[kind], values);
@@ -370,6 +378,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       dirty.clear();
       read.forget();
       load();
+    },
+    keepFor(reader) {
+      frozen = reader;
     },
     audit() {
       const broken = checkBooks(sql);

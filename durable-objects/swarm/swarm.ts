@@ -138,7 +138,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       },
     });
     this.#recording = openRecording({
-      ...{ sql, tries, store, door, objects, log, durable },
+      ...{ sql, tries, store, door, objects, log, durable, work: this.#work },
       exporter: exporterOf(env),
       calmAt: () => this.#load.calmAt(),
       firstChores: [this.#forking.chore],

@@ -21,6 +21,8 @@ import type { Kind, Rows } from '../../core/swarm/state.ts';
 export interface CompareDeps {
   /** Asks the past of a swarm. */
   past<T>(id: SwarmId, work: (past: PastPort) => Promise<T>): Promise<T>;
+  /** Rows with so much text were looked at: others come in before the next ones [TURN-1]. */
+  giveWay?(rows: number, chars: number): Promise<void> | null;
 }
 
 export interface SideWanted {
@@ -30,6 +32,8 @@ export interface SideWanted {
 
 /** Rows of one side that are looked at: those that had ended before the two parted are among them. */
 const scannedMax = 100_000;
+/** A row that is only looked at costs as much as a part of one that is decided. */
+const rowsReadInOne = 4;
 /** Kinds that are compared; reruns say which task is whose, so they come first. */
 const COMPARED = ['rerun', 'account', 'mission', 'task'] as const satisfies readonly Kind[];
 
@@ -80,6 +84,9 @@ async function readKind(
     const page = await deps.past(swarm, (past) => past.rows(swarm, at, behind));
     if (!page.ok) return page;
     const { moment, entries, next } = page.value;
+    let chars = 0;
+    for (const [, text] of entries) chars += text.length;
+    await deps.giveWay?.(entries.length / rowsReadInOne, chars);
     for (const [key, text] of entries) {
       if (!key.startsWith(`${kind}/`)) return ok(moment.seq);
       if (read++ >= most) {

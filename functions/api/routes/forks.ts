@@ -271,6 +271,11 @@ async function compareWith(
   const there: At = other === row.parent.swarm && whatIf !== null ? { seq: whatIf.until.seq } : 'now';
   return compareSwarms({ swarm: row.id, at: 'now' }, { swarm: other, at: there }, row.parent, asked, {
     past: (id, work) => callPast(id, work, call.deps),
+    giveWay(rows, chars) {
+      const { tenant } = call.caller;
+      call.deps.turns?.spent(tenant, rows, chars);
+      return call.deps.turns?.next(tenant) ?? null;
+    },
   });
 }
 
