@@ -189,7 +189,7 @@ async function carryOnInPieces(
       for (const [key, now] of entries(piece)) {
         if (key === piece.from && piece !== range) continue;
         const text = frozen.asItWas(key, now);
-        if (text !== null) add(chunker.take([key, text === now ? now : canonical(JSON.parse(text))]));
+        if (text !== null) add(chunker.take([key, text === now ? now : canonicalStored(JSON.parse(text))]));
         rows++;
         chars += now.length;
         if (rows < turnRows && chars < turnBytes) continue;

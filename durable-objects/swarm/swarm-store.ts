@@ -280,6 +280,11 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     }
   }
 
+  /** A repeat of what was answered changes nothing, so it says nothing of the clock either [P6]. */
+  function isNew({ id, once }: Execute, answers: ReadonlyMap<string, Known>, now: number): boolean {
+    return !answers.has(id) && (once === undefined || delivered.find(once, now) === null);
+  }
+
   function one({ id, actor, trace, command, remember, once }: Execute, transaction: Transaction): Executed {
     const { at, ids, answers } = transaction;
     const moment: Moment = { at, actor, ids, commandId: id, trace: trace ?? null };
@@ -322,14 +327,15 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       try {
         return sql.transaction(() => {
           const now = deps.now();
-          const turned = turnedClock(now);
+          const answers = answersTo(commands);
+          const turned = commands.some((command) => isNew(command, answers, now)) ? turnedClock(now) : null;
           const at = turned ? now : Math.max(recordedAt, now, beganAt(commands[0]));
           const ids = idSource(at, deps.entropy(10));
           const transaction: Transaction = {
             ...{ at, now },
             ids,
             guard: new LedgerGuard(),
-            answers: answersTo(commands),
+            answers,
             given: [],
             appended: [],
             told: false,

@@ -109,7 +109,10 @@ async function killed(child: ChildProcess): Promise<void> {
 
 function passed(ms: number): () => boolean {
   let began: number | null = null;
-  return () => performance.now() - (began ??= performance.now()) > ms;
+  return () => {
+    began ??= performance.now();
+    return performance.now() - began > ms;
+  };
 }
 
 function soon(): Promise<void> {

@@ -32,7 +32,10 @@ test('[TURN-1] [HISTORY-3] a snapshot that is taken in pieces is of the moment a
       giveWay: async () => {
         pieces++;
         // Rows that are changed, and rows that were not there: before and behind the piece that is read.
-        for (let more = 0; more < 5; more++) swarm.do(post((n += 37)));
+        for (let more = 0; more < 5; more++) {
+          n += 37;
+          swarm.do(post(n));
+        }
       },
     },
   });
