@@ -1,4 +1,5 @@
-// A device that says as much as it may: full frames of facts, one after the other.
+// A device that says as much as it can: full frames of facts, one after the other, whether they are answered or not. One that is
+// above its share is slowed, and then sent away; it connects again, as a hostile one would.
 
 import { frameBytesMax, operationsPerDeviceMax } from '../../core/limits.ts';
 import { connectOne, enrolOne } from './silent-devices.ts';
@@ -8,35 +9,43 @@ const FACTS = 100;
 const factChars = Math.floor((frameBytesMax - 20_000) / FACTS);
 
 export interface TalkingDevice {
-  /** Sends one full frame. Resolves when it is committed. */
+  /** Sends one full frame, on a new connection when the last one was closed. Waits for no answer. */
   say(kind: 'descriptions' | 'reports'): Promise<void>;
   close(): void;
 }
 
+type Connected = Awaited<ReturnType<typeof connectOne>>;
+
 export async function connectTalkingDevice(url: string, apiKey: string): Promise<TalkingDevice> {
-  const { socket, epoch } = await connectOne(await enrolOne(url, apiKey, 0));
+  const device = await enrolOne(url, apiKey, 0);
+  let open: Connected | null = null;
   let seq = 0;
-  let told: ((frame: { type: string; seq?: number }) => void) | null = null;
-  socket.on('message', (data) => told?.(JSON.parse(String(data))));
-  socket.on('close', (code) => told?.({ type: `closed with ${code}` }));
+
+  /** Null while the device is refused because it is above its share. */
+  async function connected(): Promise<Connected | null> {
+    if (open !== null) return open;
+    open = await connectOne(device).catch(() => null);
+    seq = 0;
+    open?.socket.on('close', () => {
+      open = null;
+    });
+    return open;
+  }
+
+  await connected();
   return {
     async say(kind) {
+      const now = await connected();
+      if (now === null) return;
       const facts = Array.from({ length: FACTS }, (_, n) => ({
         seq: seq + n + 1,
         at: Date.now(),
         body: kind === 'descriptions' ? description(seq + n) : report(seq + n),
       }));
       seq += FACTS;
-      const answered = new Promise<{ type: string; seq?: number }>((resolve) => {
-        told = (frame) => {
-          if (frame.type !== 'committed' || frame.seq === seq) resolve(frame);
-        };
-      });
-      socket.send(JSON.stringify({ type: 'facts', epoch, facts }));
-      const frame = await answered;
-      if (frame.type !== 'committed') throw new Error(`a frame of facts was answered with ${JSON.stringify(frame)}`);
+      now.socket.send(JSON.stringify({ type: 'facts', epoch: now.epoch, facts }));
     },
-    close: () => socket.terminate(),
+    close: () => open?.socket.terminate(),
   };
 }
 

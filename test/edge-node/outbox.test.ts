@@ -38,6 +38,8 @@ function held(outbox: Outbox, from = 1): Fact[] {
   return facts;
 }
 
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 describe('the database', () => {
   test('is in WAL mode with synchronous=FULL on every open, the second one too', () => {
     for (let i = 0; i < 2; i++) {
@@ -77,13 +79,13 @@ describe('the database', () => {
 describe('the outbox', () => {
   test('[P3] numbers facts from 1 without gaps, across a restart', () => {
     const first = open();
-    first.outbox.append([{ body: progress(0.1) }, { body: progress(0.2), trace: 'a-trace' }]);
+    first.outbox.append([{ body: progress(0.1) }, { body: progress(0.2), trace: TRACE }]);
     first.database.close();
     const { outbox } = open();
     outbox.append([{ body: result('done') }]);
     expect(held(outbox)).toEqual([
       { seq: 1, at: 1_000, body: progress(0.1) },
-      { seq: 2, at: 1_000, trace: 'a-trace', body: progress(0.2) },
+      { seq: 2, at: 1_000, trace: TRACE, body: progress(0.2) },
       { seq: 3, at: 1_000, body: result('done') },
     ]);
   });

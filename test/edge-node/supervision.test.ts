@@ -94,9 +94,21 @@ describe('an offer', () => {
     const offer = anOffer();
     const { attempt, task, fence } = offer;
     const id = anId('ord');
-    expect(supervisor.take([order.parse({ id, deliverBy: null, trace: '00-aa', body: offer })])).toEqual([id]);
+    expect(
+      supervisor.take([
+        order.parse({
+          id,
+          deliverBy: null,
+          trace: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+          body: offer,
+        }),
+      ]),
+    ).toEqual([id]);
     // Acknowledged and durable, not begun: that comes after the caller has had its turn.
-    expect(store.find(attempt)).toMatchObject({ state: 'taken', trace: '00-aa' });
+    expect(store.find(attempt)).toMatchObject({
+      state: 'taken',
+      trace: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    });
     expect(said(attempt)).toEqual([]);
     await clock.advance(0);
     expect(said(attempt)).toEqual([

@@ -106,7 +106,8 @@ async function snapshotBehind(after: number): Promise<number> {
       expect(snapshotSeq).toBeGreaterThan(after);
       return snapshotSeq;
     },
-    { timeout: 10_000 },
+    // A chore that was cut off by an eviction pauses before it is tried again.
+    { timeout: 25_000 },
   );
 }
 

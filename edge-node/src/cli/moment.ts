@@ -14,9 +14,14 @@ const WAITING = ['wait', 'timeout', 'follow'] as const;
 /** A moment as the API takes it: a seq, or a time; `-10m` is ten minutes ago. Null for anything else. */
 export function momentOf(text: string, now: number): string | null {
   if (/^(0|[1-9]\d{0,15})$/.test(text)) return text;
-  if (!text.startsWith('-')) return spanMsOf(text) === null ? timeOf(text, now) : null;
+  if (!text.startsWith('-')) return spanMsOf(text) === null ? timeOf(withSeconds(text), now) : null;
   const ago = spanMsOf(text.slice(1));
   return ago === null ? null : new Date(now - ago).toISOString();
+}
+
+/** People leave the seconds out; RFC 3339 wants them. */
+function withSeconds(text: string): string {
+  return text.replace(/^([\d-]{10}[Tt ]\d{2}:\d{2})(?=[Zz+-])/, '$1:00');
 }
 
 /** Says that an option holds no moment. */
