@@ -30,10 +30,6 @@ const has =
     existsSync(join(home, ...path));
 /** Each step, by what shows that it has begun. */
 const steps: Record<string, (said: string) => boolean> = {
-  'the secret is written': has('secret'),
-  'the directory is migrated': () =>
-    has('state', 'd1', 'miniflare-D1DatabaseObject')() &&
-    readdirSync(join(home, 'state', 'd1', 'miniflare-D1DatabaseObject')).some((name) => /^[0-9a-f]{64}/.test(name)),
   'the tenant is signed up': has('local.draft.json'),
   'the device is enrolled': has('device.draft.json'),
   // Only when everything runs, because of their number.
@@ -42,6 +38,12 @@ const steps: Record<string, (said: string) => boolean> = {
         'the home is made': () => existsSync(home),
         'the home is marked': has('starling-home'),
         'the lock is taken': has('lock'),
+        'the secret is written': has('secret'),
+        'the directory is migrated': () =>
+          has('state', 'd1', 'miniflare-D1DatabaseObject')() &&
+          readdirSync(join(home, 'state', 'd1', 'miniflare-D1DatabaseObject')).some((name) =>
+            /^[0-9a-f]{64}/.test(name),
+          ),
         'workerd starts': has('running.json'),
         'workerd runs': has('state', 'do'),
         'the platform answers': (said: string) => said.includes('ready http'),
