@@ -148,6 +148,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       events: async (from, limit) => {
         const page = await reader.page(from, limit);
         if (!page.ok) throw new Fault(`events cannot be read: ${page.error.code}`, { retryable: true });
+        // A reader asks when it likes, also between a commit and the disk: what is not durable is told to nobody [P1].
+        await durable();
         return page.value;
       },
       origin: () => store.origin() ?? '',

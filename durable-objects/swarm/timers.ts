@@ -59,17 +59,20 @@ export function runTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
 
 /** The same until nothing may be written just now; whoever goes on later says when it has ended. */
 export function goOnWithTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
-  for (const timer of stillSet(begun.map(idOf), deps.sql)) if (!runOne(timer, deps)) return;
+  for (const timer of stillSet(begun.map(idOf), deps)) if (!runOne(timer, deps)) return;
 }
 
 /** A timer that was cut off is done once more, with nothing else of its kind. */
 export function runTimerAlone(id: string, deps: TimerDeps): void {
-  for (const timer of stillSet([id], deps.sql)) runOne(timer, deps);
+  for (const timer of stillSet([id], deps)) runOne(timer, deps);
 }
 
-function stillSet(ids: readonly string[], sql: Sql): readonly TimerRow[] {
+/** Due still, too: a clock may have been set back since they were written down, and a command that comes too early does nothing. */
+function stillSet(ids: readonly string[], { sql, now }: Pick<TimerDeps, 'sql' | 'now'>): readonly TimerRow[] {
+  const at = now();
   return ids.flatMap((id) => {
     const { key, due } = namedBy(id);
+    if (due > at) return [];
     return sql.all<TimerRow>('SELECT key, due, command, tries FROM timer WHERE key = ? AND due = ?', key, due);
   });
 }
