@@ -43,11 +43,16 @@ export class Follower {
       const reader = answer.value.getReader();
       this.#close = () => void reader.cancel().catch(() => {});
       this.#look(line, starts);
-      void this.#read(reader, line, starts);
+      void this.#read(reader, line, starts, lines());
     });
   }
 
-  async #read(reader: ReadableStreamDefaultReader<Uint8Array>, line: number, starts: number): Promise<void> {
+  async #read(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    line: number,
+    starts: number,
+    partsOf: (bytes: Uint8Array) => readonly string[],
+  ): Promise<void> {
     const { world, swarm } = this.#realm;
     const { promise, resolve } = Promise.withResolvers<void>();
     try {
@@ -57,8 +62,8 @@ export class Follower {
       swarm.gate(() => world.timeline.after(world.network.delayMs(), this.actor, resolve));
       await promise;
       if (line !== this.#line) return;
-      for (const part of new TextDecoder().decode(value).split('\n\n')) this.#arrived(part);
-      void this.#read(reader, line, starts);
+      for (const part of partsOf(value)) this.#arrived(part);
+      void this.#read(reader, line, starts, partsOf);
     } catch {
       this.#again(line);
     }
@@ -97,4 +102,15 @@ export class Follower {
     const { world } = this.#realm;
     world.timeline.after(world.random.between(1, reconnectMsMax), this.actor, () => this.#connect());
   }
+}
+
+/** The whole parts of a stream: a large event comes in several pieces, cut anywhere. */
+function lines(): (bytes: Uint8Array) => readonly string[] {
+  const decoder = new TextDecoder();
+  let rest = '';
+  return (bytes) => {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
+    rest = parts.pop() ?? '';
+    return parts;
+  };
 }
