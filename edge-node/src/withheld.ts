@@ -49,9 +49,15 @@ function homeOver(real: string, known: Known): WithheldBy | null {
   for (let current = real; ; current = dirname(current)) {
     const entry = identityOf(current);
     if (known.paths.has(current) || (entry !== null && known.identities.has(entry.text))) return 'known-home';
-    if (entry?.isFolder && isThere(join(current, homeMarkerFile))) return 'home-marker';
+    if (entry?.isFolder && (isThere(join(current, homeMarkerFile)) || isUnmarkedHome(current))) return 'home-marker';
     if (current === dirname(current)) return null;
   }
+}
+
+/** A platform's home of before there were markers, which has not been started since: by what only such a folder holds together. */
+function isUnmarkedHome(folder: string): boolean {
+  const holds = (name: string): boolean => isThere(join(folder, name));
+  return (holds('secret') && holds('lock') && holds('state')) || holds('cloudflare-secret');
 }
 
 function identityOf(path: string): { readonly text: string; readonly isFolder: boolean } | null {

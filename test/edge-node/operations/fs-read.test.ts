@@ -11,6 +11,14 @@ import { textKeywords } from '../../../edge-node/src/operations/text-keywords.ts
 import { aContext, aFolder } from './a-folder.ts';
 
 describe('fs.read', () => {
+  test('[DEVICE-17] a home of before there were markers is known by what it holds, and one file of such a name is not', async () => {
+    const home = { 'copy/secret': 'master', 'copy/lock': '', 'copy/state/do/a': '', 'copy/local.json': '{}' };
+    const folder = aFolder({ ...home, 'notes/secret': 'a recipe' });
+    for (const path of ['copy/secret', 'copy/local.json', 'copy/state/do/a'])
+      await expect(fsRead.run({ path }, aContext(folder))).rejects.toMatchObject({ code: 'path_not_granted' });
+    expect(await fsRead.run({ path: 'notes/secret' }, aContext(folder))).toMatchObject({ content: 'a recipe' });
+  });
+
   test('text comes as text, whole when it fits', async () => {
     const folder = aFolder({ 'a.txt': 'grüße 🐦\n' });
     expect(await fsRead.run({ path: 'a.txt' }, aContext(folder))).toEqual({
