@@ -39,6 +39,9 @@ const socketsPerHostMax = 32;
 /** The first byte of an answer may take so long (a slow model), and so may the pause between two parts of it. */
 const idleMsMax = 120_000;
 
+/** The largest thing that is sent is an object of the archive, of 24 MiB. */
+const sentBytesMax = 32 * 1024 * 1024;
+
 /** Headers that belong to one hop, or that the local runtime added. */
 const HOP_HEADERS = new Set([
   'connection',
@@ -107,7 +110,7 @@ function coded(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code });
 }
 
-function send(
+async function send(
   request: Request,
   url: URL,
   agents: { 'http:': PlainAgent; 'https:': SecureAgent },
@@ -117,6 +120,9 @@ function send(
   for (const [name, value] of request.headers) {
     if (!HOP_HEADERS.has(name) && !name.startsWith('mf-')) headers[name] = value;
   }
+  // Read whole before anything is sent: a stream of the runtime's that is given up half-way, because nobody answers or somebody
+  // stops listening, ends the process that it comes through.
+  const body = request.body === null ? null : await bytesOf(request.body as ReadableStream<Uint8Array>);
   return new Promise((done, broke) => {
     const outgoing = (isSecure ? secureRequest : plainRequest)(
       url,
@@ -126,10 +132,21 @@ function send(
     outgoing.once('timeout', () => outgoing.destroy(coded('ETIMEDOUT')));
     outgoing.once('error', broke);
     outgoing.once('upgrade', () => outgoing.destroy(coded('UPGRADE_UNSUPPORTED')));
-    if (request.body === null) return outgoing.end();
-    // The request's stream is the web's, as Node's own: the two declarations differ in name only.
-    pipeline(Readable.fromWeb(request.body as ReadableStream), outgoing, (error) => error && broke(error));
+    outgoing.end(body ?? undefined);
   });
+}
+
+/** The stream is the web's, as Node's own: the two declarations differ in name only. @throws when there is too much */
+async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of stream) {
+    length += part.byteLength;
+    // What is too large is not sent; the rest is read, so that the stream comes to its end.
+    if (length <= sentBytesMax) parts.push(part);
+  }
+  if (length > sentBytesMax) throw coded('EMSGSIZE');
+  return Buffer.concat(parts);
 }
 
 /** Statuses that never have a body (Fetch standard). */

@@ -245,11 +245,14 @@ function readJson(
 function lookAt(payload: Json, text: string): Result<VerifiedDelivery['inexact'], Unfit> {
   const inexact: Record<string, string> = {};
   let count = 0;
+  let chars = 0;
   let bad: Unfit | null = null;
   eachUnfit(payload, text, { depthMax: jsonDepthMax }, (unfit) => {
     if (unfit.what === 'text' || unfit.what === 'name') return false;
     const { literal } = unfit;
-    if (literal === undefined || literal.length > literalCharsMax || ++count > inexactMax) {
+    // Each keeps the whole way to it: counted before it is written down.
+    for (const part of unfit.path) chars += 1 + String(part).length;
+    if (literal === undefined || literal.length > literalCharsMax || ++count > inexactMax || chars > pathCharsMax) {
       bad = unfit;
       return true;
     }
@@ -262,6 +265,8 @@ function lookAt(payload: Json, text: string): Result<VerifiedDelivery['inexact']
 /** Such numbers in one payload, and characters of one: ids of other systems have twenty digits. */
 const inexactMax = 1_000;
 const literalCharsMax = 100;
+/** Characters of the ways to all of them: what an object is told of one delivery stays small, however long names are. */
+const pathCharsMax = 128 * 1024;
 
 function textMember(payload: Json, key: string): string | null {
   if (payload === null || typeof payload !== 'object' || !Object.hasOwn(payload, key)) return null;

@@ -169,7 +169,7 @@ test('[DIRECTORY-39] [KEY-1] [KEY-8] no sequence of calls gives a key a scope th
   }
 }, 120_000);
 
-test('[DIRECTORY-41] an invitation of somebody who was demoted, removed or whose key was revoked takes nobody in', async () => {
+test('[DIRECTORY-41] [DIRECTORY-46] an invitation of somebody who was demoted, removed or whose key was revoked takes nobody in', async () => {
   const them = await signUp('Open invitations');
   const join = (token: string) =>
     send('POST', '/v1/invitations/join', { json: { token, password: `pass ${randomUUID()}` } });
@@ -186,10 +186,22 @@ test('[DIRECTORY-41] an invitation of somebody who was demoted, removed or whose
     expect(ended.status).toBeLessThan(300);
     for (const { json } of [made, kept]) expect(told(await join(json.token)), end).toEqual([404, 'invitation_invalid']);
     // The session token lives on for minutes; the directory asks who they are now.
-    expect(told(await send('POST', '/v1/invitations', { key: admin.token, json: invitee() }))).toEqual([
-      403,
-      'not_allowed',
-    ]);
+    const refused = [403, end === 'removed' ? 'not_allowed' : 'scope_missing'];
+    expect(told(await send('POST', '/v1/invitations', { key: admin.token, json: invitee() }))).toEqual(refused);
+    // And nothing that would outlive the token [DIRECTORY-46].
+    for (const [path, json] of [
+      ['/v1/keys', { name: 'stays', scopes: ['admin'] }],
+      ['/v1/webhooks', { url: 'http://127.0.0.1:9/', events: ['*'] }],
+      ...(end === 'removed'
+        ? ([
+            ['/v1/forks', { name: 'stays' }],
+            ['/v1/devices/enrollments', {}],
+          ] as const)
+        : []),
+    ] as const) {
+      const answer = await send('POST', path, { key: admin.token, json });
+      if (end === 'removed' || path === '/v1/keys') expect(told(answer), path).toEqual(refused);
+    }
   }
   expect((await send('GET', '/v1/members', { key: them.key })).json.data).toHaveLength(2);
 });

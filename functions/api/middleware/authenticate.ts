@@ -3,9 +3,10 @@
 
 import type { Actor } from '../../../core/envelope.ts';
 import type { SwarmId, TenantId } from '../../../core/ids.ts';
-import { allows, ROLE_SCOPES, type Scope } from '../../../core/keys/scopes.ts';
+import { allows, ROLE_SCOPES, type Role, type Scope } from '../../../core/keys/scopes.ts';
 import { readToken } from '../../../core/keys/token.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
+import { roleOf } from '../../directory/members.ts';
 import { type OpenSession, sessionOf } from '../../directory/session.ts';
 import { verifySessionToken } from '../../directory/session-token.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -31,7 +32,7 @@ const SESSION_COOKIE = /(?:^|;\s*)(?:__Secure-)?starling\.session_token=/;
 export async function authenticate(request: Request, deps: AuthDeps): Promise<Result<Caller, Refusal>> {
   const { headers } = request;
   const authorization = headers.get('authorization');
-  if (authorization !== null) return readBearer(authorization, deps);
+  if (authorization !== null) return readBearer(authorization, request.method, deps);
   if (!hasSessionCookie(headers)) {
     return err({ code: 'unauthenticated', detail: 'Send Authorization: Bearer with an API key or a session token.' });
   }
@@ -76,7 +77,7 @@ function hasSessionCookie(headers: Headers): boolean {
   return cookie !== null && SESSION_COOKIE.test(cookie);
 }
 
-async function readBearer(authorization: string, deps: AuthDeps): Promise<Result<Caller, Refusal>> {
+async function readBearer(authorization: string, method: string, deps: AuthDeps): Promise<Result<Caller, Refusal>> {
   const token = bearerOf(authorization);
   if (token?.startsWith('sk_')) {
     const read = readToken('sk', token, deps.tokenKey);
@@ -100,7 +101,20 @@ async function readBearer(authorization: string, deps: AuthDeps): Promise<Result
     );
   }
   const { sub, tenant, swarm, scopes } = verified.value;
-  return ok({ tenant, swarm, actor: { kind: 'user', id: sub, scopes }, cookies: [] });
+  // A token outlives a change of role by a quarter of an hour. What it makes would outlive that: who changes something is asked
+  // for anew, and may do what the token and the present role both allow [DIRECTORY-46].
+  const role = SAFE.has(method) ? null : await roleOf(tenant, sub, directory);
+  if (!SAFE.has(method) && role === null)
+    return err({ code: 'not_allowed', detail: 'The person is no longer a member.' });
+  return ok({ tenant, swarm, actor: { kind: 'user', id: sub, scopes: withinRole(scopes, role) }, cookies: [] });
+}
+
+/** What both a token and a role allow; the token's own where no role was asked for. */
+function withinRole(scopes: readonly Scope[], role: Role | null): readonly Scope[] {
+  if (role === null) return scopes;
+  const ofRole = ROLE_SCOPES[role];
+  const both = [...scopes.filter((scope) => allows(ofRole, scope)), ...ofRole.filter((scope) => allows(scopes, scope))];
+  return [...new Set(both)];
 }
 
 /** The token of an Authorization header (RFC 6750 2.1), or null. */
