@@ -25,10 +25,14 @@ export const NO_CLOCK_MARKS: ClockMarks = { steppedAt: null, turns: [], moving: 
 /** Turns that the swarm's row holds: a hundred wrong clocks. Of older ones a time may find a moment beside the right one. */
 export const correctionsKept = 100;
 
-/** True for a day after the clock ran far ahead: what cannot be undone waits until it has stayed there. */
-export function isUnsure({ clock }: { readonly clock?: ClockMarks }, at: number): boolean {
+/** Until when the clock is in doubt, a day after it ran far ahead: what cannot be undone waits until it has stayed there. 0: never. */
+export function sureAt({ clock }: { readonly clock?: ClockMarks }): number {
   const stepped = clock?.steppedAt ?? null;
-  return stepped !== null && at < stepped + clockAheadMs;
+  return stepped === null ? 0 : stepped + clockAheadMs;
+}
+
+export function isUnsure(swarm: { readonly clock?: ClockMarks }, at: number): boolean {
+  return at < sureAt(swarm);
 }
 
 /**

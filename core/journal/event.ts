@@ -61,6 +61,13 @@ export function preimage(origin: string, event: Omit<StoredEvent, 'hash'>): stri
   );
 }
 
+/** How much text events are, in UTF-16 units of their bodies: what pages and turns are measured by. */
+export function textOf(events: readonly Pick<StoredEvent, 'body'>[]): number {
+  let chars = 0;
+  for (const { body } of events) chars += body.length;
+  return chars;
+}
+
 /** Gives what was said its place: the next seq, chained to `previous`. */
 export function chain(origin: string, previous: string, seq: number, said: Said, context: EventContext): StoredEvent {
   const event = {

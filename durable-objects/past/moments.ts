@@ -9,7 +9,7 @@ import type { Actor } from '../../core/envelope.ts';
 import { ChunkNeeded, openPast, type Past } from '../../core/history/past.ts';
 import type { At, HistoryPort, Outline, PastMoment } from '../../core/history/port.ts';
 import { hashHolds } from '../../core/journal/cloud-event.ts';
-import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
+import { GENESIS, type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { snapshotCharsMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -185,7 +185,7 @@ function openedOn(
     for (const hash of past.needs(events)) await load(hash);
     await ask(() => see?.(events), load);
     await ask(() => past.advance(events), load);
-    for (const { body } of events) view.chars += body.length;
+    view.chars += textOf(events);
     const last = events.at(-1);
     if (last) view.moment = { ...view.moment, seq: last.seq, at: last.at, hash: last.hash };
   }

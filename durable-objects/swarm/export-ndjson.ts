@@ -3,7 +3,7 @@
 
 import { Fault } from '../../core/assert.ts';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
-import type { StoredEvent } from '../../core/journal/event.ts';
+import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import { ALONE, type Work } from '../turns.ts';
 import type { ReadEvents } from './merkle-tree.ts';
@@ -46,11 +46,4 @@ export async function* ndjsonExport(
   for await (const events of exportPages(checkpoint, readEvents, work)) {
     yield encoder.encode(events.map((event) => `${eventLine(checkpoint.origin, event)}\n`).join(''));
   }
-}
-
-/** How much text events are. */
-export function textOf(events: readonly StoredEvent[]): number {
-  let chars = 0;
-  for (const { body } of events) chars += body.length;
-  return chars;
 }

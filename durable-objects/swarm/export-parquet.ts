@@ -3,7 +3,7 @@
 
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
-import { GENESIS, type StoredEvent } from '../../core/journal/event.ts';
+import { GENESIS, type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
 import { ALONE, type Work } from '../turns.ts';
 import { exportPages } from './export-ndjson.ts';
@@ -48,7 +48,7 @@ async function* groups(
   let chars = 0;
   for await (const events of exportPages(checkpoint, readEvents, work)) {
     group.push(...events);
-    for (const { body } of events) chars += body.length;
+    chars += textOf(events);
     if (group.length < groupEventsMax && chars < groupCharsMax) continue;
     yield group;
     group = [];

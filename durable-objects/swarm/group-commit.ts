@@ -62,6 +62,8 @@ const turnsPerGroup = 2;
 
 /** The calls that share the next transaction: in order, as many as it may have commands, rows and bytes; one at least. */
 function nextGroup(waiting: Call[]): readonly Call[] {
+  // Alone it goes whatever it costs: nothing is weighed.
+  if (waiting.length === 1) return waiting.splice(0, 1);
   let [commands, rows, bytes, calls] = [0, 0, 0, 0];
   for (const call of waiting) {
     commands += call.commands.length;

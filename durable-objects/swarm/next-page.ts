@@ -1,7 +1,7 @@
 // How many events the next page of a stream has, by how large those of the last one were: a reader that is slow holds a page, and
 // events of 200 kB would make that megabytes.
 
-import type { StoredEvent } from '../../core/journal/event.ts';
+import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { streamChunkBytes } from '../../core/limits.ts';
 
 /** Nothing is known of the first page's events: it is small. */
@@ -9,7 +9,6 @@ export const firstPage = 8;
 
 /** At least one, at most `most`, and at most twice as many as before: what comes next may be larger. */
 export function nextPage(last: readonly StoredEvent[], most: number): number {
-  const chars = last.reduce((sum, { body }) => sum + body.length, 0);
-  const fitting = Math.floor((streamChunkBytes * last.length) / Math.max(1, chars));
+  const fitting = Math.floor((streamChunkBytes * last.length) / Math.max(1, textOf(last)));
   return Math.max(1, Math.min(fitting, 2 * last.length, most));
 }

@@ -6,9 +6,9 @@
 import type { ObjectStore } from '../../core/archive/port.ts';
 import { archiveId, type Segment, type Snapshot } from '../../core/archive/state.ts';
 import { Fault } from '../../core/assert.ts';
-import { type ClockMarks, latestTime } from '../../core/clock/state.ts';
+import { type ClockMarks, latestTime, sureAt } from '../../core/clock/state.ts';
 import { STATE_VERSION } from '../../core/history/state-tree.ts';
-import { clockAheadMs, segmentEventsMin } from '../../core/limits.ts';
+import { segmentEventsMin } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { SELF, type Swarm } from '../../core/swarm/state.ts';
 import { pausedUntil } from '../pause.ts';
@@ -91,10 +91,8 @@ function dueOf(swarm: Swarm, times: Times, headSeq: number, now: number): number
   if (times.blockAt !== null) due.push(times.blockAt + retention + 1);
   // Once a day while there is something new: what is kept begins with a snapshot, and is a day too long at the most.
   if (headSeq - swarm.snapshotSeq >= segmentEventsMin) due.push(times.snapshotAt + dayMs);
-  // Nothing is deleted by a clock that has just run far ahead.
-  const sure = (swarm.clock?.steppedAt ?? -clockAheadMs) + clockAheadMs;
   const rested = pausedUntil(times.notBefore, now, restMs);
-  return due.length === 0 ? null : Math.max(Math.min(...due), rested, sure);
+  return due.length === 0 ? null : Math.max(Math.min(...due), rested, sureAt(swarm));
 }
 
 /** Looks again only when the archive has moved: it is asked with every transaction. */

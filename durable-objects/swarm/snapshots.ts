@@ -18,6 +18,7 @@ import {
   stateHashOf,
 } from '../../core/history/state-tree.ts';
 
+import { textOf } from '../../core/journal/event.ts';
 import { canonicalStored } from '../../core/json.ts';
 import { choreBacklogMax, snapshotCharsMax, snapshotEvents, turnBytes, turnRows } from '../../core/limits.ts';
 
@@ -170,10 +171,7 @@ async function carryOnInPieces(
   for (let from = last === 0 ? to + 1 : last + 1; from <= to; from += turnRows) {
     const events = store.events(from, Math.min(turnRows, to - from + 1));
     for (const key of keysOf(events)) keys.add(key);
-    await giveWay(
-      events.length,
-      events.reduce((sum, { body }) => sum + body.length, 0),
-    );
+    await giveWay(events.length, textOf(events));
   }
   const entries = entriesIn(sql);
   let at = 0;

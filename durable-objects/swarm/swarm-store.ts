@@ -19,11 +19,8 @@ import type { Execute, Executed } from '../../core/swarm/service.ts';
 import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
-
 import { deliveredIn } from './delivered.ts';
-
 import type { FrozenRows } from './frozen-rows.ts';
-
 import { type Insert, rowInserter } from './insert-rows.ts';
 import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
 import { type RowCache, sqlRead } from './swarm-read.ts';
@@ -328,7 +325,8 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
         return sql.transaction(() => {
           const now = deps.now();
           const answers = answersTo(commands);
-          const turned = commands.some((command) => isNew(command, answers, now)) ? turnedClock(now) : null;
+          const turn = turnedClock(now);
+          const turned = turn !== null && commands.some((command) => isNew(command, answers, now)) ? turn : null;
           const at = turned ? now : Math.max(recordedAt, now, beganAt(commands[0]));
           const ids = idSource(at, deps.entropy(10));
           const transaction: Transaction = {

@@ -21,7 +21,7 @@ import type { DeviceId, OrderId } from '../../core/ids.ts';
 import { idSource } from '../../core/ids.ts';
 import type { Imported, ImportStart } from '../../core/imports/port.ts';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
-import type { StoredEvent } from '../../core/journal/event.ts';
+import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
 import { breakerWindowMs, commandsPerCallMax, exportsMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
@@ -44,7 +44,6 @@ import { type AlarmClock, createAlarmClock } from './alarm-clock.ts';
 import { createDeviceShares } from './device-shares.ts';
 import { type Door, only, openDoor, refused } from './door.ts';
 import { exportStream, readerSlots } from './export.ts';
-import { textOf } from './export-ndjson.ts';
 import { takeFactsInTurns } from './fact-turns.ts';
 import { takeFacts } from './facts.ts';
 import { createFollowers, type Followers } from './followers.ts';
@@ -66,7 +65,7 @@ import { createSuspects, remainingWork, type Suspects } from './suspects.ts';
 import type { SwarmEnv } from './swarm-env.ts';
 import { type Committed, openSwarmStore, type SwarmStore } from './swarm-store.ts';
 import { openTally, type TallyStore } from './tally-store.ts';
-import { beginTimers, goOnWithTimers, nextTimer, type TimerDeps } from './timers.ts';
+import { nextTimer, runDueTimers, type TimerDeps } from './timers.ts';
 import { exporterOf } from './trace-chore.ts';
 
 /** A swarm, named by its id. */
@@ -393,32 +392,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       this.#clock.armAt(Date.now() + pause);
       return;
     }
-    await this.#runTimers();
+    await runDueTimers(this.#timers, { durable: () => this.ctx.storage.sync(), giveWay: this.#work.giveWay });
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
     this.#drain();
     this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
     this.ctx.waitUntil(this.#suspects.runDue().then(() => this.#clock.arm()));
     this.#clock.arm();
-  }
-
-  /** Runs what is due, written down first; when a turn's worth is done, others run before the rest [TURN-1]. */
-  async #runTimers(): Promise<void> {
-    const begun = beginTimers(this.#timers);
-    if (begun.length === 0) return;
-    await this.ctx.storage.sync();
-    let turn: Promise<void> | null = null;
-    do {
-      if (turn) await turn;
-      turn = null;
-      const execute = (command: Execute): void => {
-        turn = this.#work.giveWay();
-        // As if nothing could be written just now: the timer and those behind it stay as they are.
-        if (turn) throw new Fault('others come first', { retryable: true });
-        this.#door.must(command);
-      };
-      goOnWithTimers(begun, { ...this.#timers, execute });
-    } while (turn);
-    this.#tries.end('timers');
   }
 
   /** Tells of what was written: executors, receivers and timers at once, followers when it is durable. */

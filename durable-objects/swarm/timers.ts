@@ -53,13 +53,36 @@ export function beginTimers({ sql, now, tries }: Pick<TimerDeps, 'sql' | 'now' |
 
 /** Runs what was begun, as far as it is still set. */
 export function runTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
-  goOnWithTimers(begun, deps);
+  goOn(begun, deps);
   deps.tries.end('timers');
 }
 
-/** The same until nothing may be written just now; whoever goes on later says when it has ended. */
-export function goOnWithTimers(begun: readonly DueTimer[], deps: TimerDeps): void {
+/** Until nothing may be written just now. */
+function goOn(begun: readonly DueTimer[], deps: TimerDeps): void {
   for (const timer of stillSet(begun.map(idOf), deps)) if (!runOne(timer, deps)) return;
+}
+
+/** Runs what is due, written down first; when a turn's worth is done, others run before the rest [TURN-1]. */
+export async function runDueTimers(
+  deps: TimerDeps,
+  { durable, giveWay }: { durable(): Promise<void>; giveWay(): Promise<void> | null },
+): Promise<void> {
+  const begun = beginTimers(deps);
+  if (begun.length === 0) return;
+  await durable();
+  let turn: Promise<void> | null = null;
+  const execute = (command: Execute): void => {
+    turn = giveWay();
+    // As if nothing could be written just now: the timer and those behind it stay as they are.
+    if (turn) throw new Fault('others come first', { retryable: true });
+    deps.execute(command);
+  };
+  do {
+    if (turn) await turn;
+    turn = null;
+    goOn(begun, { ...deps, execute });
+  } while (turn);
+  deps.tries.end('timers');
 }
 
 /** A timer that was cut off is done once more, with nothing else of its kind. */

@@ -2,6 +2,7 @@
 // without anybody thinking of it.
 
 import { send } from './client.ts';
+import { PLACES } from './places.ts';
 
 export interface Operation {
   readonly method: string;
@@ -70,23 +71,6 @@ export function asked({ path, queries }: Operation, id = 'x'): string {
   const needed = queries.filter(({ required }) => required).map(({ name }) => `${name}=1`);
   return path.replace(/\{\w+\}/, id) + (needed.length > 0 ? `?${needed.join('&')}` : '');
 }
-
-/** What stands in each place of a path, by the folder before it. */
-const PLACES: Readonly<Record<string, string>> = {
-  tasks: 'tsk',
-  missions: 'msn',
-  keys: 'key',
-  devices: 'dev',
-  triggers: 'trg',
-  webhooks: 'whk',
-  transfers: 'trf',
-  members: 'usr',
-  invitations: 'inv',
-  'dead-letters': 'letter',
-  segments: 'segment',
-  forks: 'fork',
-  imports: 'import',
-};
 
 /** What stands in the place of this operation's path; null when there is no place. */
 export function placeOf({ path }: Operation): string | null {

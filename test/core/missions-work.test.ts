@@ -113,7 +113,9 @@ test('[MISSION-5] filling an input stops where it is too large: what does not fi
   expect([filled, asked]).toEqual([null, 4]);
 });
 
-test('[MISSION-5] one success reads a bounded amount of results, however small the parts are that are named', () => {
+test('[MISSION-5] one success reads a bounded amount of results, however small the parts are that are named', {
+  timeout: 120_000,
+}, () => {
   const size = 180_000;
   const needed = Math.floor(resultsReadCharsMax / size);
   for (const users of [needed - 1, needed + 2]) {

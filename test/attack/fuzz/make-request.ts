@@ -1,6 +1,7 @@
 // One request of a seed: well formed for the operation by the document, then changed somewhere. The same seed and number make the
 // same request, but for the ids of the world that it is for.
 
+import { PLACES } from '../../conformance/places.ts';
 import type { Random } from '../../simulation/random.ts';
 import type { World } from './a-world.ts';
 import type { Operation, Parameter } from './document.ts';
@@ -156,21 +157,8 @@ function brokenHeaders(random: Random): readonly Header[] {
   ])();
 }
 
-/** What stands in a place, by the folder before it. */
-const KINDS: Readonly<Record<string, string>> = {
-  tasks: 'tsk',
-  missions: 'msn',
-  keys: 'key',
-  devices: 'dev',
-  triggers: 'trg',
-  webhooks: 'whk',
-  transfers: 'trf',
-  members: 'usr',
-  invitations: 'inv',
-  hooks: 'address',
-  forks: 'swm',
-  imports: 'swm',
-};
+/** What ids in a place begin with, by the folder before it. */
+const KINDS: Readonly<Record<string, string>> = { ...PLACES, hooks: 'address', forks: 'swm', imports: 'swm' };
 
 function pathFor({ path }: Operation, world: World, random: Random): string {
   const parts = path.split('/');

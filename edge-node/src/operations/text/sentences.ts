@@ -1,5 +1,6 @@
 // Splits prose into sentences. Every sentence is a piece of the text as it stands, so nothing can be invented.
 
+import { cutText } from '../../../../core/cut-text.ts';
 import { stopWords } from './stop-words.ts';
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
@@ -65,15 +66,10 @@ function piecesOf(text: string, lengthMax: number): string[] {
     let rest = line.trim();
     while (rest.length > lengthMax) {
       const space = rest.lastIndexOf(' ', lengthMax);
-      const end = space > 0 ? space : wholeBefore(rest, lengthMax);
-      pieces.push(rest.slice(0, end));
-      rest = rest.slice(end).trimStart();
+      const piece = space > 0 ? rest.slice(0, space) : cutText(rest, lengthMax);
+      pieces.push(piece);
+      rest = rest.slice(piece.length).trimStart();
     }
     return [...pieces, rest];
   });
-}
-
-/** Not inside a pair of surrogates. */
-function wholeBefore(text: string, end: number): number {
-  return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
 }
