@@ -98,7 +98,9 @@ function inspect(value: Json, search: Search): number {
   for (const key of Object.keys(object)) {
     path.push(key);
     const isName = key !== '__proto__' && key.isWellFormed();
-    const inside = isName ? inspect(object[key] ?? null, search) : tell('name', 'expected another member name', search);
+    // A search that goes on behind such a name has not seen what stands under it.
+    const told = isName ? 0 : tell('name', 'expected another member name', search);
+    const inside = told < 0 ? -1 : inspect(object[key] ?? null, search);
     path.pop();
     if (inside < 0) return -1;
     members += 1 + inside;

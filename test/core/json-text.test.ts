@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Defect } from '../../core/assert.ts';
 import { cutText, cutTextStart } from '../../core/cut-text.ts';
 import { canonical, canonicalStored, hasHalfPair, type Json } from '../../core/json.ts';
-import { findUnfit, hasRepeatedMember, pointerOf } from '../../core/json-text.ts';
+import { eachUnfit, findUnfit, hasRepeatedMember, pointerOf } from '../../core/json-text.ts';
 
 /** What is wrong with a text, and where. */
 function unfit(text: string): string | null {
@@ -68,6 +68,15 @@ describe('what may not enter a journal', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  test('[DOOR-1] a search that goes on sees what stands behind a name that may not enter', () => {
+    for (const text of ['{"__proto__":1e400}', '{"\\udc00":[1e400]}', '{"__proto__":{"a":["\\ud83d"]}}']) {
+      const found: string[] = [];
+      eachUnfit(JSON.parse(text) as Json, text, { depthMax: 64 }, ({ what }) => found.push(what) === 0);
+      expect(found[0]).toBe('name');
+      expect(found).toContain(text.includes('ud83d') ? 'text' : 'number');
+    }
   });
 
   test('[DOOR-4] what is only read is refused for a member that stands twice, and for nothing else', () => {
