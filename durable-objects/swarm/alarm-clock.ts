@@ -1,5 +1,7 @@
 // The object's one alarm: set for whatever is due first, and never later than it was set for.
 
+import type { OutboxDue } from './outbox-drain.ts';
+
 /** A drain that was cut off is taken up by the alarm after so long. */
 const drainMsMax = 2_000;
 /** Alarms are set on a grid: what is due close together wakes the object once. */
@@ -10,7 +12,7 @@ export interface AlarmClockDeps {
   now(): number;
   /** When the first timer, outbox row and chore are due; null when none is. */
   timer(): number | null;
-  outbox(): number | null;
+  outbox(known?: OutboxDue): number | null;
   chore(): number | null;
   /** When work that was cut off may be tried again. */
   suspect(): number | null;
@@ -20,7 +22,7 @@ export interface AlarmClockDeps {
 
 export interface AlarmClock {
   /** Sets the alarm for what is due first. What is due in the outbox now is under way: the alarm only makes sure of it. */
-  arm(): void;
+  arm(outbox?: OutboxDue): void;
   /** Sets the alarm for this time, unless it rings sooner. */
   armAt(due: number): void;
   /** It rang, or this is when it will, as the storage knows. */
@@ -40,10 +42,10 @@ export function createAlarmClock(deps: AlarmClockDeps): AlarmClock {
   }
 
   return {
-    arm() {
+    arm(known) {
       if (deps.isSealed()) return;
       const now = deps.now();
-      const outbox = deps.outbox() ?? Number.POSITIVE_INFINITY;
+      const outbox = deps.outbox(known) ?? Number.POSITIVE_INFINITY;
       const due = Math.min(
         deps.timer() ?? Number.POSITIVE_INFINITY,
         outbox <= now ? now + drainMsMax : outbox,

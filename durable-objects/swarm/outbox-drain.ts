@@ -41,20 +41,27 @@ const sendsAtOnce = 6;
 const retryMsMin = 1_000;
 const retryMsMax = 300_000;
 
+/** What is due in each lane. One kind comes in order along the index; several are put in the order they were written in. */
+function dueOf(condition: string): Readonly<Record<Lane, string>> {
+  const query = (kinds: readonly string[]): string =>
+    `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND kind IN (${kinds.map((kind) => `'${kind}'`).join(', ')})
+     AND due <= ?1${condition} ORDER BY ${kinds.length === 1 ? 'due, id' : 'id'} LIMIT ?2`;
+  return { orders: query(LANES.orders), own: query(LANES.own), deliveries: query(LANES.deliveries) };
+}
+const DUE = dueOf('');
+const DUE_OF_OTHERS = dueOf(' AND id NOT IN (SELECT value + 0 FROM json_each(?3))');
+
 /**
  * Carries what is due in a lane once around, when all that was written so far is durable: an effect must not be seen before the
  * events it follows from. False when there was nothing.
  */
 export async function drain(lane: Lane, deps: DrainDeps): Promise<boolean> {
   const { sql, tries } = deps;
-  const rows = sql.all<OutboxRow>(
-    `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ?
-     AND kind IN (SELECT value FROM json_each(?)) AND id NOT IN (SELECT value + 0 FROM json_each(?)) ORDER BY id LIMIT ?`,
-    deps.now(),
-    JSON.stringify(LANES[lane]),
-    JSON.stringify(tries.troubled('outbox')),
-    outboxPerDrain,
-  );
+  const troubled = tries.troubled('outbox');
+  const rows =
+    troubled.length === 0
+      ? sql.all<OutboxRow>(DUE[lane], deps.now(), outboxPerDrain)
+      : sql.all<OutboxRow>(DUE_OF_OTHERS[lane], deps.now(), outboxPerDrain, JSON.stringify(troubled));
   if (rows.length === 0) return false;
   tries.begin(
     lane,
@@ -115,22 +122,25 @@ function firstDueOf(condition: string): string {
 const FIRST_DUE = firstDueOf('');
 const FIRST_OF_OTHERS = firstDueOf(' AND id NOT IN (SELECT value + 0 FROM json_each(?1))');
 
+/** When the first row of each kind is due: asked once for all who want to know it after a commit. */
+export type OutboxDue = readonly { readonly kind: string; readonly due: number | null }[];
+
 /** What is in trouble is due by itself. */
-function firstDue(sql: Sql, tries: Tries): readonly { readonly kind: string; readonly due: number | null }[] {
+export function outboxDue(sql: Sql, tries: Tries): OutboxDue {
   const troubled = tries.troubled('outbox');
   return troubled.length === 0 ? sql.all(FIRST_DUE) : sql.all(FIRST_OF_OTHERS, JSON.stringify(troubled));
 }
 
 /** The lanes in which something is due. */
-export function lanesDue(sql: Sql, now: number, tries: Tries): readonly Lane[] {
-  const kinds = new Set(firstDue(sql, tries).flatMap(({ kind, due }) => (due !== null && due <= now ? [kind] : [])));
+export function lanesDue(outbox: OutboxDue, now: number): readonly Lane[] {
+  const kinds = new Set(outbox.flatMap(({ kind, due }) => (due !== null && due <= now ? [kind] : [])));
   const lanes = Object.keys(LANES) as Lane[]; // its own keys
   return lanes.filter((lane) => LANES[lane].some((kind) => kinds.has(kind)));
 }
 
 /** When the next row is due, or null. */
-export function nextInOutbox(sql: Sql, tries: Tries): number | null {
-  const due = firstDue(sql, tries).flatMap((row) => row.due ?? []);
+export function nextInOutbox(outbox: OutboxDue): number | null {
+  const due = outbox.flatMap((row) => row.due ?? []);
   return due.length === 0 ? null : Math.min(...due);
 }
 

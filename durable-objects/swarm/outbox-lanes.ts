@@ -10,7 +10,7 @@ import type { Tries } from '../tries.ts';
 import type { Door } from './door.ts';
 import { runInside, sendDelivery } from './effects.ts';
 import type { ReadEvents } from './merkle-tree.ts';
-import { type DrainDeps, drain, type Lane, lanesDue } from './outbox-drain.ts';
+import { type DrainDeps, drain, type Lane, lanesDue, type OutboxDue } from './outbox-drain.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
 export interface CarryDeps {
@@ -37,17 +37,16 @@ export interface LaneDeps extends CarryDeps {
 const drainRoundsMax = 20;
 
 /** Starts to carry out what is due; lanes that are under way go on. */
-export function createLanes(deps: LaneDeps): () => void {
-  const { sql, door, tries } = deps;
+export function createLanes(deps: LaneDeps): (outbox: OutboxDue) => void {
+  const { door } = deps;
   const draining = new Set<Lane>();
 
   async function drainLane(lane: Lane): Promise<void> {
     draining.add(lane);
     try {
       for (let round = 0; round < drainRoundsMax; round++) {
-        // Asked last thing before it ends: what came meanwhile is not left to the alarm.
-        if (door.isShut() || !lanesDue(sql, Date.now(), tries).includes(lane)) break;
-        if (!(await drain(lane, drainDeps(deps)))) break;
+        // Asked last thing before it ends, in the same step: what came meanwhile is not left to the alarm.
+        if (door.isShut() || !(await drain(lane, drainDeps(deps)))) break;
       }
     } finally {
       draining.delete(lane);
@@ -55,8 +54,8 @@ export function createLanes(deps: LaneDeps): () => void {
     }
   }
 
-  return () => {
-    for (const lane of lanesDue(sql, Date.now(), tries)) if (!draining.has(lane)) deps.waitUntil(drainLane(lane));
+  return (outbox) => {
+    for (const lane of lanesDue(outbox, Date.now())) if (!draining.has(lane)) deps.waitUntil(drainLane(lane));
   };
 }
 

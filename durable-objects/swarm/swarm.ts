@@ -53,7 +53,7 @@ import { createImporter, type Importer } from './import.ts';
 import { answerJournal } from './journal-page.ts';
 import { createLoadMeter } from './load-meter.ts';
 import { metricsView } from './metrics.ts';
-import { nextInOutbox } from './outbox-drain.ts';
+import { nextInOutbox, type OutboxDue, outboxDue } from './outbox-drain.ts';
 import { type CarryDeps, createLanes, drainDeps } from './outbox-lanes.ts';
 import { outlineOf } from './outline.ts';
 import { answerProof, isProofQuery } from './proofs.ts';
@@ -88,7 +88,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
   readonly #forking: Forking;
   readonly #clock: AlarmClock;
   /** Starts to carry out what the outbox holds. */
-  readonly #drain: () => void;
+  readonly #drain: (outbox: OutboxDue) => void;
   /** An imported journal may speak of another tenant; what is not created yet is nobody's, and shares with all of that kind. */
   readonly #work: Work = workOf(
     isolateTurns,
@@ -123,12 +123,8 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
       moment: () => scheduler.wait(0),
       giveWay: this.#work.giveWay,
     });
-    const tell = (): void => {
-      this.#clock.arm();
-      this.#drain();
-    };
     this.#forking = createForking({
-      ...{ sql, tries, store, objects, databaseSize, durable, now, told: tell, work: this.#work },
+      ...{ sql, tries, store, objects, databaseSize, durable, now, told: () => this.#tell(), work: this.#work },
       past: (swarm) => env.PAST.get(env.PAST.idFromName(swarm)) as PastPort,
       execute: door.executeOne,
       empty: async () => {
@@ -157,7 +153,7 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#clock = createAlarmClock({
       ...{ storage: ctx.storage, now },
       timer: () => nextTimer(sql, tries),
-      outbox: () => nextInOutbox(sql, tries),
+      outbox: (known) => nextInOutbox(known ?? outboxDue(sql, tries)),
       chore: () => recorder.nextDue(),
       suspect: () => this.#suspects.nextDue(),
       isSealed: () => store.seal() !== null,
@@ -394,18 +390,22 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
     await runDueTimers(this.#timers, { durable: () => this.ctx.storage.sync(), giveWay: this.#work.giveWay });
     // Not awaited: the next alarm, with its timers, must not wait for a receiver that does not answer.
-    this.#drain();
+    this.#drain(outboxDue(this.#sql, this.#tries));
     this.ctx.waitUntil(this.#recording.recorder.runDue().then(() => this.#clock.arm()));
     this.ctx.waitUntil(this.#suspects.runDue().then(() => this.#clock.arm()));
     this.#clock.arm();
   }
 
+  /** Sees to what may be due now. */
+  #tell(): void {
+    const outbox = outboxDue(this.#sql, this.#tries);
+    this.#clock.arm(outbox);
+    this.#drain(outbox);
+  }
+
   /** Tells of what was written: executors, receivers and timers at once, followers when it is durable. */
   #committed({ told, events }: Committed): void {
-    if (told) {
-      this.#clock.arm();
-      this.#drain();
-    }
+    if (told) this.#tell();
     if (events.length === 0) return;
     this.#load.saw(events.length);
     this.#work.spent(events.length, textOf(events));

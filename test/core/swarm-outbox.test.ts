@@ -4,7 +4,7 @@ import type { Effect } from '../../core/swarm/react.ts';
 import type { SendOutcome, WebhookCommand } from '../../core/webhooks/commands.ts';
 import { runInside, sendDelivery } from '../../durable-objects/swarm/effects.ts';
 import { createFollowers } from '../../durable-objects/swarm/followers.ts';
-import { type DrainDeps, drain, lanesDue, nextInOutbox } from '../../durable-objects/swarm/outbox-drain.ts';
+import { type DrainDeps, drain, lanesDue, nextInOutbox, outboxDue } from '../../durable-objects/swarm/outbox-drain.ts';
 import { openTries } from './open-tries.ts';
 import { StoreSwarm } from './store-swarm.ts';
 
@@ -48,7 +48,7 @@ describe('the outbox', () => {
     };
     await drain('orders', deps(swarm, { toSquad }));
     expect(swarm.outbox()).toMatchObject([{ tries: 1, due: swarm.now + 1_000, effect: { squad: 1 } }]);
-    expect(nextInOutbox(swarm.sql, triesOf(swarm))).toBe(swarm.now + 1_000);
+    expect(nextInOutbox(outboxDue(swarm.sql, triesOf(swarm)))).toBe(swarm.now + 1_000);
   });
 
   test('[SWARM-10] a failure is tried again with growing pauses, then parked where it can be seen, and never again', async () => {
@@ -65,7 +65,7 @@ describe('the outbox', () => {
     });
     const pauses: number[] = [];
     for (let round = 0; round < 50; round++) {
-      const due = nextInOutbox(swarm.sql, triesOf(swarm));
+      const due = nextInOutbox(outboxDue(swarm.sql, triesOf(swarm)));
       if (due === null) break;
       pauses.push(due - swarm.now);
       swarm.now = due;
@@ -98,8 +98,8 @@ describe('the outbox', () => {
     // The other squad was not held up.
     expect(taken).toEqual([101, 102, 103, 104, 105, 106, 107, 108]);
     up = true;
-    for (let round = 0; round < 20 && nextInOutbox(swarm.sql, triesOf(swarm)) !== null; round++) {
-      swarm.now = Math.max(swarm.now, nextInOutbox(swarm.sql, triesOf(swarm)) ?? 0);
+    for (let round = 0; round < 20 && nextInOutbox(outboxDue(swarm.sql, triesOf(swarm))) !== null; round++) {
+      swarm.now = Math.max(swarm.now, nextInOutbox(outboxDue(swarm.sql, triesOf(swarm))) ?? 0);
       await drain('orders', flaky);
     }
     expect(taken.slice(8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -118,12 +118,12 @@ describe('the outbox', () => {
     });
     for (
       let round = 0;
-      round < 20 && (nextInOutbox(swarm.sql, triesOf(swarm)) ?? Number.POSITIVE_INFINITY) <= swarm.now;
+      round < 20 && (nextInOutbox(outboxDue(swarm.sql, triesOf(swarm))) ?? Number.POSITIVE_INFINITY) <= swarm.now;
       round++
     )
       await drain('orders', away);
     expect(calls).toBeLessThanOrEqual(2);
-    expect(nextInOutbox(swarm.sql, triesOf(swarm))).toBeGreaterThan(swarm.now);
+    expect(nextInOutbox(outboxDue(swarm.sql, triesOf(swarm)))).toBeGreaterThan(swarm.now);
   });
 
   test('[SWARM-10] at most six deliveries are under way at once, and a slow one holds up none of the others', async () => {
@@ -171,7 +171,7 @@ test('[SWARM-10] a receiver of webhooks that does not answer keeps nothing from 
       swarm.now,
     );
   putOrder(swarm, 0, 1);
-  expect(lanesDue(swarm.sql, swarm.now, triesOf(swarm))).toEqual(['orders', 'deliveries']);
+  expect(lanesDue(outboxDue(swarm.sql, triesOf(swarm)), swarm.now)).toEqual(['orders', 'deliveries']);
   let free: () => void = () => {};
   const never = new Promise<void>((resolve) => {
     free = resolve;
@@ -180,7 +180,7 @@ test('[SWARM-10] a receiver of webhooks that does not answer keeps nothing from 
   const taken: unknown[] = [];
   await drain('orders', deps(swarm, { toSquad: async (_, effects) => void taken.push(...effects) }));
   expect(taken).toHaveLength(1);
-  expect(lanesDue(swarm.sql, swarm.now, triesOf(swarm))).toEqual(['deliveries']);
+  expect(lanesDue(outboxDue(swarm.sql, triesOf(swarm)), swarm.now)).toEqual(['deliveries']);
   free();
   await hanging;
 });

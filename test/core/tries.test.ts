@@ -5,7 +5,7 @@ import { Fault } from '../../core/assert.ts';
 import { workDeathsMax, workParkedMs } from '../../core/limits.ts';
 import type { Effect } from '../../core/swarm/react.ts';
 import { durableSql, type Sql, type SqlStorageLike } from '../../durable-objects/sql-port.ts';
-import { type DrainDeps, drain, lanesDue, nextInOutbox } from '../../durable-objects/swarm/outbox-drain.ts';
+import { type DrainDeps, drain, lanesDue, nextInOutbox, outboxDue } from '../../durable-objects/swarm/outbox-drain.ts';
 import { type Chore, createRecorder, type Recorder } from '../../durable-objects/swarm/recorder.ts';
 import { createSuspects, remainingWork, type Suspects } from '../../durable-objects/swarm/suspects.ts';
 import { beginTimers, nextTimer, runTimers, type TimerDeps } from '../../durable-objects/swarm/timers.ts';
@@ -134,10 +134,15 @@ class Life {
     const begun = beginTimers(timers);
     await tries.durable();
     runTimers(begun, timers);
-    for (const lane of lanesDue(this.sql, this.now, tries)) await drain(lane, outbox);
+    for (const lane of lanesDue(outboxDue(this.sql, tries), this.now)) await drain(lane, outbox);
     await suspects.runDue();
     await recorder.runDue();
-    const due = [nextTimer(this.sql, tries), nextInOutbox(this.sql, tries), suspects.nextDue(), recorder.nextDue()];
+    const due = [
+      nextTimer(this.sql, tries),
+      nextInOutbox(outboxDue(this.sql, tries)),
+      suspects.nextDue(),
+      recorder.nextDue(),
+    ];
     const next = Math.min(...due.map((at) => at ?? Number.POSITIVE_INFINITY));
     // The alarm rings; what is parked for a day waits for a test that moves the clock so far.
     if (next < this.now + 3_600_000) this.now = Math.max(this.now, next);
