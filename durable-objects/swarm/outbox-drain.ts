@@ -47,14 +47,11 @@ const retryMsMax = 300_000;
  */
 export async function drain(lane: Lane, deps: DrainDeps): Promise<boolean> {
   const { sql, tries } = deps;
-  const rows = sql.all<OutboxRow>(
-    `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ?
-     AND kind IN (SELECT value FROM json_each(?)) AND id NOT IN (SELECT value + 0 FROM json_each(?)) ORDER BY id LIMIT ?`,
-    deps.now(),
-    JSON.stringify(LANES[lane]),
-    JSON.stringify(tries.troubled('outbox')),
-    outboxPerDrain,
-  );
+  const troubled = tries.troubled('outbox');
+  const rows =
+    troubled.length === 0
+      ? sql.all<OutboxRow>(dueOf(lane, ''), deps.now())
+      : sql.all<OutboxRow>(dueOf(lane, NO_TROUBLE), deps.now(), JSON.stringify(troubled));
   if (rows.length === 0) return false;
   tries.begin(
     lane,
@@ -64,6 +61,13 @@ export async function drain(lane: Lane, deps: DrainDeps): Promise<boolean> {
   // What went well is gone: its mark says nothing any more, and is overwritten.
   if (!(await carryAll(lane, rows.map(parsed), deps))) tries.end(lane);
   return true;
+}
+
+/** Nearly always nothing is in trouble, and a list to look into costs more than the rest of the question. */
+function dueOf(lane: Lane, condition: string): string {
+  const kinds = LANES[lane].map((kind) => `'${kind}'`).join(', ');
+  return `SELECT id, effect, tries FROM outbox WHERE parked = 0 AND due <= ?1 AND kind IN (${kinds})${condition}
+    ORDER BY id LIMIT ${outboxPerDrain}`;
 }
 
 /** Carries an effect that was cut off once more, and nothing else beside it. */
@@ -114,6 +118,7 @@ function firstDueOf(condition: string): string {
 }
 const FIRST_DUE = firstDueOf('');
 const FIRST_OF_OTHERS = firstDueOf(' AND id NOT IN (SELECT value + 0 FROM json_each(?1))');
+const NO_TROUBLE = ' AND id NOT IN (SELECT value + 0 FROM json_each(?2))';
 
 /** What is in trouble is due by itself. */
 function firstDue(sql: Sql, tries: Tries): readonly { readonly kind: string; readonly due: number | null }[] {
