@@ -37,11 +37,10 @@ export interface DueTimer {
  * its turn alone.
  */
 export function beginTimers({ sql, now, tries }: Pick<TimerDeps, 'sql' | 'now' | 'tries'>): readonly DueTimer[] {
+  const troubled = troubledTimers(tries);
   const due = sql.all<DueTimer>(
-    `SELECT key, due FROM timer WHERE due <= ? AND ${NOT_IN} ORDER BY due, key LIMIT ?`,
-    now(),
-    JSON.stringify(tries.troubled('timer')),
-    timersPerAlarm,
+    `SELECT key, due FROM timer WHERE due <= ?${troubled.length === 0 ? '' : ` AND ${NOT_IN}`} ORDER BY due, key LIMIT ?`,
+    ...[now(), ...troubled, timersPerAlarm],
   );
   if (due.length > 0)
     tries.begin(
@@ -119,12 +118,15 @@ export function timerNamed(sql: Sql, id: string): { readonly timer: string; read
 
 /** When the next timer is due, or null; that of what is in trouble is another. */
 export function nextTimer(sql: Sql, tries: Tries): number | null {
-  const troubled = tries.troubled('timer');
+  const troubled = troubledTimers(tries);
   const query = `SELECT min(due) AS due FROM timer${troubled.length === 0 ? '' : ` WHERE ${NOT_IN}`}`;
-  return (
-    first(sql.all<{ due: number | null }>(query, ...(troubled.length === 0 ? [] : [JSON.stringify(troubled)])))?.due ??
-    null
-  );
+  return first(sql.all<{ due: number | null }>(query, ...troubled))?.due ?? null;
+}
+
+/** What `NOT_IN` is given; empty when nothing is in trouble, as nearly always: a list to look into costs more than the rest. */
+function troubledTimers(tries: Tries): readonly [list: string] | readonly [] {
+  const troubled = tries.troubled('timer');
+  return troubled.length === 0 ? [] : [JSON.stringify(troubled)];
 }
 
 /** A timer that was set anew is another one. */

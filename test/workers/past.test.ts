@@ -103,8 +103,16 @@ async function work(events: number): Promise<void> {
   }
 }
 
+/** A chore that was cut off by an eviction pauses before it is tried again; here nobody waits for that. */
+async function noPause(): Promise<void> {
+  await runInDurableObject(swarm(), (_, state) => durableSql(state.storage).run('UPDATE trouble SET due = 0'));
+  // What an object knows of its troubles it has read when it started.
+  await evictDurableObject(swarm());
+}
+
 /** Runs the alarm until there is a snapshot behind `after`; answers with its seq. */
 async function snapshotBehind(after: number): Promise<number> {
+  await noPause();
   // It is due now: a swarm that wakes sets its alarm by itself.
   await swarm().executeMany([]);
   await runDurableObjectAlarm(swarm());
@@ -114,7 +122,6 @@ async function snapshotBehind(after: number): Promise<number> {
       expect(snapshotSeq).toBeGreaterThan(after);
       return snapshotSeq;
     },
-    // A chore that was cut off by an eviction pauses before it is tried again.
     { timeout: 25_000 },
   );
 }
