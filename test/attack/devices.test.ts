@@ -109,9 +109,7 @@ const description = (priceMicro = 100, summary = 'x') => ({
   type: 'device.described',
   description: {
     ...{ runtime: 'rogue', platform: 'none', privacy: 'internal', parallel: 4, capabilities: [] },
-    operations: [
-      { name: 'rogue.run', version: '1.0.0', summary, input: {}, output: {}, priceMicro, leaseMs: 60_000 },
-    ],
+    operations: [{ name: 'rogue.run', version: '1.0.0', summary, input: {}, output: {}, priceMicro, leaseMs: 60_000 }],
   },
 });
 
@@ -155,7 +153,10 @@ test('[DEVICE-21] [DEVICE-7] floods of facts, endless pieces and huge descriptio
     const line = await comeIn(device);
     // Ten times what its share lets wait, of descriptions that are large and never the same.
     for (let n = 0; n < sized(600, 3_000); n++)
-      line.facts(1 + n * 10, Array.from({ length: 10 }, (_, i) => description(100 + n * 10 + i, 'x'.repeat(300))));
+      line.facts(
+        1 + n * 10,
+        Array.from({ length: 10 }, (_, i) => description(100 + n * 10 + i, 'x'.repeat(300))),
+      );
     expect(await line.until('never')).toBe(4429);
   });
   await beside(async () => {
