@@ -78,8 +78,9 @@ async function call(credential: string, at = url): Promise<RawSocket | number> {
 }
 
 async function comeIn(device: Device, { epoch = 0, seq = 0 } = {}): Promise<Line> {
-  const socket = await call(device.credential);
-  if (typeof socket === 'number') throw new Error(`the upgrade answered ${socket}`);
+  const called = await call(device.credential);
+  if (typeof called === 'number') throw new Error(`the upgrade answered ${called}`);
+  const socket: RawSocket = called;
   const say = (frame: unknown) => socket.send(Buffer.from(JSON.stringify(frame)));
   async function until(type: string): Promise<Frame | number | null> {
     for (;;) {
