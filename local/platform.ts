@@ -16,7 +16,7 @@ import { type Home, openHome } from './home.ts';
 import { nameBindings } from './names.ts';
 import { outboundHandler } from './outbound.ts';
 import { passwordService } from './password-service.ts';
-import { StartError } from './start-error.ts';
+import { diskFull, StartError } from './start-error.ts';
 import { endLeftBehind, type Guard, startGuard, watchWorkerd } from './workerd.ts';
 
 export type LogLevelName = 'error' | 'warn' | 'info' | 'debug';
@@ -75,7 +75,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     // What went wrong is told, not what the folder says to being let go.
     guard.release();
     home.close();
-    throw error;
+    throw diskFull(home.path, error) ?? error;
   }
 }
 

@@ -1,5 +1,7 @@
 // A start that cannot go on, told in words that the person at the terminal can act on.
 
+import { statfsSync } from 'node:fs';
+
 /** Shown in one line, without a stack. */
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -20,6 +22,16 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'its name is too long',
   EMFILE: 'too many files are open',
 };
+
+/** Less than this is no room: a database needs as much to be opened. */
+const roomBytesMin = 256 * 1024;
+
+/** Why a start failed, where it is the disk: the runtime itself says only that something went wrong. */
+export function diskFull(path: string, cause: unknown): StartError | null {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize >= roomBytesMin) return null;
+  return new StartError(`${path} cannot be used: ${MEANINGS.ENOSPC} (ENOSPC)`, { cause });
+}
 
 /**
  * Does something with the files of a folder.

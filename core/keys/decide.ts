@@ -1,4 +1,4 @@
-// Keys: nobody gives a key more than they have; a revoked key is refused from the next request on.
+// Keys: nobody gives a key more than they have, nor takes away one that may more; a revoked key is refused from the next request on.
 
 import type { Actor } from '../envelope.ts';
 import type { KeyId } from '../ids.ts';
@@ -43,6 +43,9 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
     case 'RevokeKey': {
       const key = draft.row('key', command.key);
       if (key === null) return err({ code: 'key_not_found' });
+      // One's own is always one's to give back [KEY-9].
+      const beyond = isOwn(key, draft.moment.actor) ? null : scopeBeyondOwn(draft.moment.actor, key.scopes);
+      if (beyond !== null) return err({ code: 'scope_exceeds_own', scope: beyond });
       if (key.state === 'active') draft.emit({ type: 'key.revoked', subject: `key/${key.id}`, body: { key: key.id } });
       return ok(key.id);
     }
@@ -50,12 +53,22 @@ export function decideKeys(draft: Draft, command: KeyCommand): Result<KeyId, Rej
 }
 
 function issue(draft: Draft, wanted: Pick<Key, 'name' | 'scopes'>): Result<KeyId, Rejection> {
-  const own = scopesOf(draft.moment.actor);
-  for (const scope of wanted.scopes) if (!allows(own, scope)) return err({ code: 'scope_exceeds_own', scope });
+  const beyond = scopeBeyondOwn(draft.moment.actor, wanted.scopes);
+  if (beyond !== null) return err({ code: 'scope_exceeds_own', scope: beyond });
   const key = draft.moment.ids.next('key');
   const { name, scopes } = wanted;
   draft.emit({ type: 'key.issued', subject: `key/${key}`, body: { key, name, scopes } });
   return ok(key);
+}
+
+/** The first of the scopes that the actor does not hold. */
+function scopeBeyondOwn(actor: Actor, scopes: readonly Scope[]): Scope | null {
+  const own = scopesOf(actor);
+  return scopes.find((scope) => !allows(own, scope)) ?? null;
+}
+
+function isOwn(key: Key, actor: Actor): boolean {
+  return actor.kind === 'key' && actor.id === key.id;
 }
 
 function scopesOf(actor: Actor): readonly Scope[] {

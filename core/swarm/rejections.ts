@@ -37,7 +37,7 @@ export const REJECTIONS = {
   key_revoked: { status: 401, title: 'The API key is not in force' },
   key_not_found: { status: 404, title: 'There is no such key' },
   key_not_active: { status: 409, title: 'The key is not active' },
-  scope_exceeds_own: { status: 403, title: 'A key cannot give more than it has' },
+  scope_exceeds_own: { status: 403, title: 'A key cannot give or take away more than it has' },
   // The same id again.
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
   // Work.

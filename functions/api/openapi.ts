@@ -108,7 +108,8 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): stri
 
 function pathOf(route: Route, component: (shape: Shape) => z.ZodType): Registered {
   const { method, path, operationId, tag, summary, description } = route;
-  const also = route.access === 'scoped' && route.also ? `, and \`${route.also}\` as well` : '';
+  const beside = (route.access === 'scoped' && route.also) || [];
+  const also = beside.length > 0 ? `, and ${beside.map((each) => `\`${each}\``).join(' and ')} as well` : '';
   const scope =
     route.access === 'scoped' && route.scope !== null ? `\n\nNeeds the scope \`${route.scope}\`${also}.` : '';
   return {

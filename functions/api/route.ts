@@ -102,8 +102,8 @@ interface Scoped<P extends Params, Q extends z.ZodObject, B extends z.ZodType> e
   readonly past?: true;
   /** The one scope that it needs; null for anyone who says who they are. */
   readonly scope: Scope | null;
-  /** A second one that it needs, where it makes something that goes on to do what that scope allows. */
-  readonly also?: Scope;
+  /** Those that it needs as well: of what it shows, and of what the thing that it makes goes on to do. */
+  readonly also?: readonly Scope[];
   serve(input: Input<ParamValues<P>, z.output<Q>, z.output<B>>, call: Call): Promise<Response>;
 }
 
@@ -128,7 +128,7 @@ export type Route = About & {
     | {
         readonly access: 'scoped';
         readonly scope: Scope | null;
-        readonly also?: Scope;
+        readonly also?: readonly Scope[];
         readonly past?: true;
         serve(input: Input, call: Call): Promise<Response>;
       }

@@ -54,7 +54,7 @@ async function serveScoped(
   frame.cookies = caller.cookies;
   const overdrawn = take('caller', `${caller.actor.kind}/${caller.actor.id}`, open);
   if (overdrawn) return overdrawn;
-  for (const scope of [route.scope, route.also]) {
+  for (const scope of [route.scope, ...(route.also ?? [])]) {
     const missing = scope ? refuseScope(caller, scope) : null;
     if (missing) return missing;
   }

@@ -29,6 +29,25 @@ test.each([
     503,
     'unavailable',
   ],
+  [
+    'the runtime, which says no more and marks nothing',
+    new Error('internal error; reference = tpa3shl7hm9qm1t6slnetchd'),
+    503,
+    'unavailable',
+  ],
+  [
+    'the directory, behind a query',
+    new Error('Failed query: select', { cause: reset('internal error; reference = 8h22g6r1ebih34si5rn5ff0v') }),
+    503,
+    'unavailable',
+  ],
+  [
+    'an object, behind a query',
+    new Error('Failed query: insert', { cause: new Error('D1_ERROR: database or disk is full: SQLITE_FULL') }),
+    507,
+    'storage_exhausted',
+  ],
+  ['a defect that speaks of one', new Error('no internal error; reference = x'), 500, 'internal'],
   ['a defect', new Error('full of ideas'), 500, 'internal'],
 ])('[DOOR-10] without room, %s is a fault that passes', async (_, fault, status, code) => {
   const answer = faultResponse(fault, frame, deps);

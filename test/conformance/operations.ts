@@ -12,7 +12,8 @@ export interface Operation {
   /** The scope that it needs; null when anyone who says who they are may ask. */
   readonly scope: string | null;
   /** A second one that it needs as well. */
-  readonly also: string | null;
+  /** Those that it needs beside that one. */
+  readonly also: readonly string[];
   /** The answer is a stream that goes on. */
   readonly isEndless: boolean;
   readonly queries: readonly { readonly name: string; readonly required?: boolean }[];
@@ -59,7 +60,9 @@ function operationOf(path: string, method: string, documented: Documented): Oper
     operationId,
     tag: tags[0] ?? '',
     scope: /Needs the scope `([^`]+)`/.exec(description)?.[1] ?? null,
-    also: /Needs the scope `[^`]+`, and `([^`]+)` as well/.exec(description)?.[1] ?? null,
+    also: [
+      ...(/Needs the scope `[^`]+`, and (.+) as well/.exec(description)?.[1] ?? '').matchAll(/`([^`]+)`/g),
+    ].flatMap(([, scope]) => scope ?? []),
     isEndless: responses[200]?.content?.['text/event-stream'] !== undefined,
     queries: parameters.filter((parameter) => parameter.in === 'query'),
     sent,

@@ -86,6 +86,28 @@ describe('rotating and revoking', () => {
     expect(swarm.refusal({ type: 'RotateKey', key: FIRST_KEY, graceMs: 0 })).toBe('key_not_active');
   });
 
+  test('[KEY-9] nobody takes away a key that may more than they may, but always their own', () => {
+    const swarm = aSwarm();
+    const issue = (...scopes: Scope[]) => key(swarm.do({ type: 'IssueKey', name: 'k', scopes }), ...scopes);
+    const revoke = (target: string, actor: Actor) => swarm.when({ type: 'RevokeKey', key: target as KeyId }, { actor });
+    const weak = issue('keys:write', 'tasks:read');
+    const strong = issue('keys:write', 'tasks:read', 'tasks:write');
+    const exceeds = (scope: Scope) => ({ ok: false, error: { code: 'scope_exceeds_own', scope } });
+    expect(revoke(FIRST_KEY, weak).result).toEqual(exceeds('admin'));
+    expect(revoke(strong.id, weak).result).toEqual(exceeds('tasks:write'));
+    const operator: Actor = { kind: 'user', id: 'usr_x', scopes: ROLE_SCOPES.operator };
+    expect(revoke(FIRST_KEY, operator).result).toEqual(exceeds('admin'));
+    expect(revoke(issue('tasks:read').id, { kind: 'device', id: 'dev_x' }).result).toEqual(exceeds('tasks:read'));
+    // Not by being told that it is done already, either.
+    swarm.do({ type: 'RevokeKey', key: strong.id as KeyId });
+    expect(revoke(strong.id, weak).result).toEqual(exceeds('tasks:write'));
+    expect(revoke(issue('tasks:read').id, weak).types).toEqual(['key.revoked']);
+    // Its own, whatever a later version makes of its scopes.
+    expect(revoke(weak.id, { ...weak, scopes: ['keys:write'] } as Actor).types).toEqual(['key.revoked']);
+    expect(revoke(FIRST_KEY, OWNER).types).toEqual(['key.revoked']);
+    expect(revoke(issue('admin').id, SYSTEM).types).toEqual(['key.revoked']);
+  });
+
   test('[KEY-2] a key in its grace can be revoked at once', () => {
     const swarm = aSwarm();
     swarm.do({ type: 'RotateKey', key: FIRST_KEY, graceMs: 5_000 });

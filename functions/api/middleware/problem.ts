@@ -56,27 +56,38 @@ const diskRetrySeconds = 10;
  * nothing of what it was asked; other storage in those of the system. Causes are looked at as well.
  */
 export function isDiskFull(fault: unknown): boolean {
-  for (let cause = fault, depth = 0; cause instanceof Error && depth < causesMax; cause = cause.cause, depth++)
-    if (/SQLITE_FULL|database or disk is full|\bENOSPC\b|no space left on device/i.test(cause.message)) return true;
-  return false;
+  return causesOf(fault).some(({ message }) =>
+    /SQLITE_FULL|database or disk is full|\bENOSPC\b|no space left on device/i.test(message),
+  );
+}
+
+/** A fault and what is behind it: a query that failed wraps why. */
+function causesOf(fault: unknown): readonly Error[] {
+  const causes: Error[] = [];
+  for (let cause = fault; cause instanceof Error && causes.length < causesMax; cause = cause.cause) causes.push(cause);
+  return causes;
 }
 const causesMax = 5;
 
 /**
  * True for a fault that may be over in a moment: our own, and those of the platform, which arrive from an object without
  * their class but with these marks (`overloaded`: it has too much to do; `retryable`: it was moved or restarted;
- * `durableObjectReset`: its storage failed, nothing of the call was kept, and it begins anew).
+ * `durableObjectReset`: its storage failed, nothing of the call was kept, and it begins anew). A fault of the runtime itself,
+ * such as storage that cannot be opened, has no mark: all that it tells is a reference to its own log.
  */
 export function isPassing(fault: unknown): boolean {
   if (fault instanceof Fault) return fault.retryable;
-  return fault instanceof Error && MARKS.some((mark) => isMarked(fault, mark));
+  return causesOf(fault).some(
+    (cause) => MARKS.some((mark) => isMarked(cause, mark)) || OF_THE_RUNTIME.test(cause.message),
+  );
 }
 
 /** True when the object has too much to do: asking again at once would make it worse. */
 export function isOverloaded(fault: unknown): boolean {
-  return fault instanceof Error && isMarked(fault, 'overloaded');
+  return causesOf(fault).some((cause) => isMarked(cause, 'overloaded'));
 }
 
+const OF_THE_RUNTIME = /^(?:D1_ERROR: )?internal error; reference = \w+$/;
 const MARKS = ['overloaded', 'retryable', 'durableObjectReset'] as const;
 
 function isMarked(fault: Error, mark: (typeof MARKS)[number]): boolean {

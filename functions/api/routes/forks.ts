@@ -26,6 +26,8 @@ import { listOf } from '../shapes/shape.ts';
 
 const id = idParam('swm', 'fork_not_found');
 const OF_THE_PAST = ['moment_ahead', 'moment_before_genesis', 'history_expired', 'history_damaged'] as const;
+/** A comparison shows tasks, missions and accounts of two swarms [COMPARE-3]. */
+const SHOWN = ['tasks:read', 'ledger:read'] as const;
 /** The platform asks, for a caller whose key was looked at where it is known. */
 const PLATFORM: Actor = { kind: 'system', id: 'forks' };
 
@@ -133,6 +135,7 @@ export const forkRoutes: readonly Route[] = [
     description:
       'What had ended before the fork is the same in both and is not shown. Without `with` it is the parent, as it is now; after a what-if, as it was at the end of the record.',
     scope: 'forks:read',
+    also: SHOWN,
     params: { id },
     query: page.extend({
       with: z
@@ -162,6 +165,7 @@ export const forkRoutes: readonly Route[] = [
     description:
       'A simulation, once in a fork: what the parent was asked for after the fork point is asked for again, with other prices, routes or requirements, through the decisions of any task. The record stands in for whoever did it. Over the same route the outcome and the time are the recorded ones; over another one the result is, and the time is the route’s measured latency: such a task is `estimated`. A task whose end is not in the record is skipped.',
     scope: 'forks:write',
+    also: SHOWN,
     params: { id },
     body: NewWhatIf,
     bodyOptional: true,

@@ -66,10 +66,11 @@ export const keyRoutes: readonly Route[] = [
     operationId: 'revokeKey',
     tag: 'Keys',
     summary: 'Revoke an API key, at once',
+    description: 'Your own, or one that has no scope which you do not have.',
     scope: 'keys:write',
     params: { id },
     answers: { 200: { description: 'The key, revoked.', body: Key } },
-    refuses: ['key_not_found'],
+    refuses: ['key_not_found', 'scope_exceeds_own'],
     serve: ({ params }, call) => perform({ type: 'RevokeKey', key: params.id }, { status: 200 }, call),
   }),
 ];

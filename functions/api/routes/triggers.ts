@@ -26,7 +26,7 @@ export const triggerRoutes: readonly Route[] = [
     description: 'Without `secret` one is made. It is shown here, and never again.',
     scope: 'webhooks:write',
     // Whoever knows its secret starts tasks with it.
-    also: 'tasks:write',
+    also: ['tasks:write'],
     body: NewTrigger,
     answers: { 201: { description: 'The trigger, its address and its secret.', body: TriggerWithSecret } },
     refuses: ['limit_reached'],
@@ -91,7 +91,7 @@ export const triggerRoutes: readonly Route[] = [
     description:
       'The address stays, the old secret ends at once. Give the `secret` that the sender shows (Stripe makes its own when it knows the address); without one, one is made, shown here, and never again.',
     scope: 'webhooks:write',
-    also: 'tasks:write',
+    also: ['tasks:write'],
     params: { id },
     body: TriggerRotation,
     bodyOptional: true,

@@ -26,7 +26,7 @@ export const webhookRoutes: readonly Route[] = [
       'Deliveries are signed as Standard Webhooks 1.0 says: `v1` with the secret, `v1a` with the swarm’s own key.',
     scope: 'webhooks:write',
     // Its receiver is told events, whole.
-    also: 'journal:read',
+    also: ['journal:read'],
     body: NewWebhook,
     answers: { 201: { description: 'The webhook, with its secret.', body: WebhookWithSecret } },
     refuses: ['address_private', 'limit_reached'],
