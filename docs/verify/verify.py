@@ -104,6 +104,8 @@ def write_canonical(value, out, depth):
         out.append(json_number(value))
     elif depth > DEPTH_MAX:
         raise Refused("JSON is nested too deeply")
+    elif isinstance(value, list) and set(map(type, value)) == {int}:
+        out.append("[%s]" % ",".join(map(str, value)))  # the same, and many times as quick
     elif isinstance(value, list):
         out.append("[")
         for index, item in enumerate(value):
@@ -732,8 +734,8 @@ def only(value, names, what):
 # --- Parquet: what Starling's archive writes, and nothing else ----------------------------------------------------
 
 
-# Bytes for each object that comes of a file's metadata: Starling's have ten times as many, a hostile one has a single byte.
-OBJECT_BYTES_MIN = 6
+# Bytes for each object that comes of a file's metadata: Starling's have twice as many, a hostile one has a single byte.
+OBJECT_BYTES_MIN = 3
 OBJECTS_FREE = 64
 
 
@@ -841,8 +843,8 @@ FILE_TIMES_MAX = 100
 # A row group is read at once. A segment is one: 8,192 events, 8 Mi characters of at most three bytes each.
 GROUP_ROWS_MAX = 8192
 GROUP_BYTES_MAX = 64 << 20
-# Five thousand row groups of Starling's.
-FOOTER_BYTES_MAX = 8 << 20
+# Six thousand row groups of Starling's.
+FOOTER_BYTES_MAX = 4 << 20
 # The head of a page, with the least and the largest of its values.
 HEAD_BYTES_MAX = 64 << 10
 # An event as a line, and all texts of a row: a body of 256 KiB and what stands around it.

@@ -29,7 +29,9 @@ const folder = mkdtempSync(join(tmpdir(), 'starling-bombs-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const MIB = 1024 * 1024;
-const secondsMax = 60;
+/** Of the processor: how long it takes depends on what else the machine does. */
+const secondsMax = 30;
+const patienceMs = 300_000;
 /** Not proved, or not readable, by either program. */
 const REFUSED: readonly (number | null)[] = [1, EXIT.unproved, EXIT.usage];
 const repeated = (text: string, times: number) => Buffer.alloc(text.length * times, text);
@@ -90,8 +92,8 @@ const BOMBS: readonly { name: string; make: () => Uint8Array | string; memory: n
   },
   {
     name: 'a footer of parts without anything in them',
-    make: () => fileAround(Buffer.concat([Buffer.from([0x29, 0xfc, 0xff, 0xff, 0xff, 3]), Buffer.alloc(8 * MIB - 6)])),
-    memory: 300 * MIB,
+    make: () => fileAround(Buffer.concat([Buffer.from([0x29, 0xfc, 0xff, 0xff, 0xff, 3]), Buffer.alloc(4 * MIB - 6)])),
+    memory: 450 * MIB,
   },
   {
     name: 'a footer of lists that say they are long',
@@ -131,8 +133,9 @@ function bodies(size: number, bytes: number): Journal {
 interface Ended {
   readonly status: number | null;
   readonly said: string;
-  /** The most memory that it held, in bytes; null where the system does not say. */
-  readonly memory: number | null;
+  /** The most memory that it held, in bytes, and how long it had the processor; noughts where the system does not say. */
+  readonly memory: number;
+  readonly seconds: number;
 }
 
 /** Only Linux says it of a program alone: elsewhere, and in `maxrss`, whoever started it counts too. */
@@ -140,11 +143,14 @@ const isMeasured = process.platform === 'linux';
 const peak = join(folder, 'peak');
 const atExit = `data:text/javascript,${encodeURIComponent(
   `import { appendFileSync, readFileSync } from 'node:fs';
-  process.on('exit', () => appendFileSync(${JSON.stringify(peak)}, readFileSync('/proc/self/status')));`,
+  process.on('exit', () => {
+    const { user, system } = process.cpuUsage();
+    appendFileSync(${JSON.stringify(peak)}, readFileSync('/proc/self/status') + 'CPU: ' + (user + system) / 1e6 + '\\n');
+  });`,
 )}`;
-const wrapped = `import atexit, runpy, sys
+const wrapped = `import atexit, runpy, sys, time
 peak = ${JSON.stringify(peak)}
-atexit.register(lambda: open(peak, "a").write(open("/proc/self/status").read()))
+atexit.register(lambda: open(peak, "a").write(open("/proc/self/status").read() + "CPU: %f" % time.process_time()))
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")`;
 const unmeasured = 'import runpy, sys\nsys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name="__main__")';
@@ -168,23 +174,24 @@ async function verify(name: string, words: readonly string[]): Promise<Ended> {
   const [program, ...args] = VERIFIERS[name]?.(words) ?? [''];
   writeFileSync(peak, '');
   const env = { PATH: process.env.PATH, HOME: folder, STARLING_CONFIG: join(folder, 'config.json') };
-  const child = spawn(program, args, { env, timeout: secondsMax * 1_000, killSignal: 'SIGKILL' });
+  const child = spawn(program, args, { env, timeout: patienceMs, killSignal: 'SIGKILL' });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data) => {
       said += String(data);
     });
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  const peaks = [...readFileSync(peak, 'utf8').matchAll(/^VmHWM:\s+(\d+) kB$/gm)].map(([, kilobytes]) =>
-    Number(kilobytes),
-  );
-  return { status, said, memory: isMeasured ? Math.max(...peaks) * 1024 : null };
+  const text = readFileSync(peak, 'utf8');
+  const most = (line: RegExp) => Math.max(...[...text.matchAll(line)].map(([, number]) => Number(number)));
+  return isMeasured
+    ? { status, said, memory: most(/^VmHWM:\s+(\d+) kB$/gm) * 1024, seconds: most(/^CPU: ([\d.]+)$/gm) }
+    : { status, said, memory: 0, seconds: 0 };
 }
 
 describe.each(Object.keys(VERIFIERS))('[EXPORT-20] %s', (verifier) => {
   test.each(BOMBS.filter(({ isLarge = false }) => isWhole || !isLarge))(
     'refuses $name within its memory and time',
-    { timeout: 3 * secondsMax * 1_000 },
+    { timeout: 2 * patienceMs },
     async ({ name, make, memory }) => {
       const path = join(folder, 'bomb');
       const bytes = make();
@@ -192,12 +199,13 @@ describe.each(Object.keys(VERIFIERS))('[EXPORT-20] %s', (verifier) => {
       const ended = await verify(verifier, [path]);
       expect(REFUSED, `${name}: ${ended.said}`).toContain(ended.status);
       expect(ended.said).not.toMatch(/Traceback|\n\s+at /);
-      expect((ended.memory ?? 0) / MIB).toBeLessThan((memory + 2 * bytes.length) / MIB);
+      expect(ended.memory / MIB).toBeLessThan((memory + 2 * bytes.length) / MIB);
+      expect(ended.seconds).toBeLessThan(secondsMax);
     },
   );
 
   test('accepts honest files, within the memory of one row group beside the file', {
-    timeout: 3 * secondsMax * 1_000,
+    timeout: 2 * patienceMs,
   }, async () => {
     const line = 'the quick brown fox jumps over the lazy dog ';
     const some = aSignedJournal(sized(300, 6_000), (seq) => ({ seq, text: line.repeat(seq % 200) }));
@@ -206,20 +214,20 @@ describe.each(Object.keys(VERIFIERS))('[EXPORT-20] %s', (verifier) => {
       writeFileSync(path, bytes);
       const ended = await verify(verifier, [path]);
       expect(ended).toMatchObject({ status: 0 });
-      expect((ended.memory ?? 0) / MIB).toBeLessThan((400 * MIB + 2 * bytes.length) / MIB);
+      expect(ended.memory / MIB).toBeLessThan((400 * MIB + 2 * bytes.length) / MIB);
     }
   });
 
-  test('accepts the same large body in many rows', { timeout: 3 * secondsMax * 1_000 }, async () => {
+  test('accepts the same large body in many rows', { timeout: 2 * patienceMs }, async () => {
     const path = join(folder, 'honest');
-    writeFileSync(path, asParquet(bodies(sized(20, 100), 240_000)));
+    writeFileSync(path, asParquet(bodies(sized(5, 100), 240_000)));
     expect(await verify(verifier, [path])).toMatchObject({ status: 0 });
   });
 
   test.runIf(process.platform !== 'win32')(
     'reads no pipe, no device and no name that leads to one',
     {
-      timeout: 3 * secondsMax * 1_000,
+      timeout: 2 * patienceMs,
     },
     async () => {
       const own = mkdtempSync(join(folder, 'links-'));
@@ -240,7 +248,7 @@ describe.each(Object.keys(VERIFIERS))('[EXPORT-20] %s', (verifier) => {
       ]) {
         const ended = await verify(verifier, words);
         expect(REFUSED, ended.said).toContain(ended.status);
-        expect((ended.memory ?? 0) / MIB).toBeLessThan(250);
+        expect(ended.memory / MIB).toBeLessThan(250);
       }
     },
   );

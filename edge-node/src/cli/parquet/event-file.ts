@@ -13,8 +13,8 @@ const fileBytesMin = 32 * 1024 * 1024;
 const fileTimesMax = 100;
 /** What the pages of one group may unpack to: a segment is one group, and a character of its text has three bytes at most. */
 const groupBytesMax = 8 * segmentBytesMax;
-/** Five thousand groups of ours. */
-const footerBytesMax = 8 * 1024 * 1024;
+/** Six thousand groups of ours. */
+const footerBytesMax = 4 * 1024 * 1024;
 
 const text = (name: string, isNullable = false): Column => ({ name, type: BYTE_ARRAY, isNullable });
 const COLUMNS: readonly Column[] = [

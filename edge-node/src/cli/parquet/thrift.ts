@@ -8,8 +8,8 @@ export type Struct = ReadonlyMap<number, Value>;
 export type Value = number | boolean | Uint8Array | readonly Value[] | Struct;
 
 const depthMax = 16;
-/** Bytes for each object that comes of them: ours have ten times as many, and a hostile one has a single byte. */
-const objectBytesMin = 6;
+/** Bytes for each object that comes of them: ours have twice as many, and a hostile one has a single byte. */
+const objectBytesMin = 3;
 /** A short text has a few. */
 const objectsFree = 64;
 
