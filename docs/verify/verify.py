@@ -30,6 +30,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import struct
 import sys
 import zlib
@@ -78,6 +79,10 @@ def read_json(data, what):
         raise Unreadable("%s is not JSON: %s" % (what, error))
 
 
+class Written(str):
+    """Canonical JSON that has been written already."""
+
+
 def canonical(value):
     out = []
     write_canonical(value, out, 0)
@@ -92,13 +97,15 @@ def write_canonical(value, out, depth):
     elif value is False:
         out.append("false")
     elif isinstance(value, str):
-        out.append(json_string(value))
+        out.append(value if isinstance(value, Written) else json_string(value))
     elif isinstance(value, int):
         out.append(str(value))
     elif isinstance(value, float):
         out.append(json_number(value))
     elif depth > DEPTH_MAX:
         raise Refused("JSON is nested too deeply")
+    elif isinstance(value, list) and set(map(type, value)) == {int}:
+        out.append("[%s]" % ",".join(map(str, value)))  # the same, and many times as quick
     elif isinstance(value, list):
         out.append("[")
         for index, item in enumerate(value):
@@ -727,21 +734,28 @@ def only(value, names, what):
 # --- Parquet: what Starling's archive writes, and nothing else ----------------------------------------------------
 
 
-class Thrift:
-    """Thrift's compact protocol: structs as {field: value}."""
+# Bytes for each object that comes of a file's metadata: Starling's have twice as many, a hostile one has a single byte.
+OBJECT_BYTES_MIN = 3
+OBJECTS_FREE = 64
 
-    def __init__(self, data, at=0):
+
+class Thrift:
+    """Thrift's compact protocol: structs as {field: value}. It reads up to `to`, and bounds what comes of it."""
+
+    def __init__(self, data, at=0, to=None):
         self.data = data
         self.at = at
+        self.to = len(data) if to is None else min(to, len(data))
+        self.objects = OBJECTS_FREE + (self.to - at) // OBJECT_BYTES_MIN
 
     def byte(self):
-        if self.at >= len(self.data):
+        if self.at >= self.to:
             raise Refused("the file ends too early")
         self.at += 1
         return self.data[self.at - 1]
 
     def take(self, count):
-        if count < 0 or self.at + count > len(self.data):
+        if count < 0 or self.at + count > self.to:
             raise Refused("the file ends too early")
         self.at += count
         return bytes(self.data[self.at - count : self.at])
@@ -761,13 +775,21 @@ class Thrift:
         value = self.varint()
         return (value >> 1) ^ -(value & 1)
 
+    def count_object(self, depth):
+        self.objects -= 1
+        if depth > 16:
+            raise Refused("the file's metadata is nested too deeply")
+        if self.objects < 0:
+            raise Refused("the file's metadata has more parts than bytes for them")
+
     def value(self, kind, depth):
-        if kind in (1, 2):
-            return kind == 1
-        if kind == 3:
+        if kind in (1, 2, 3):
             return self.byte()
         if kind in (4, 5, 6):
             return self.zigzag()
+        if kind == 12:
+            return self.struct(depth + 1)
+        self.count_object(depth)
         if kind == 7:
             return struct.unpack("<d", self.take(8))[0]
         if kind == 8:
@@ -776,25 +798,23 @@ class Thrift:
             head = self.byte()
             count = head >> 4 if head >> 4 != 15 else self.varint()
             kind = head & 15
-            if count > len(self.data):
+            if count > self.to - self.at:
                 raise Refused("a list in the file is too long")
-            if kind in (1, 2):
-                return [self.byte() == 1 for _ in range(count)]
+            # Each value takes a byte at least.
             return [self.value(kind, depth + 1) for _ in range(count)]
-        if kind == 12:
-            return self.struct(depth + 1)
         raise Refused("the file has a Thrift type that it should not have: %d" % kind)
 
     def struct(self, depth=0):
-        if depth > 16:
-            raise Refused("the file's metadata is nested too deeply")
+        self.count_object(depth)
         fields, last = {}, 0
         while True:
             head = self.byte()
             if head == 0:
                 return fields
             last = last + (head >> 4) if head >> 4 else self.zigzag()
-            fields[last] = self.value(head & 15, depth)
+            kind = head & 15
+            # The head of a field says itself whether it is true.
+            fields[last] = kind == 1 if kind in (1, 2) else self.value(kind, depth)
 
 
 TYPES = {0: "BOOLEAN", 1: "INT32", 2: "INT64", 3: "INT96", 4: "FLOAT", 5: "DOUBLE", 6: "BYTE_ARRAY"}
@@ -815,47 +835,72 @@ COLUMNS = [
     ("body", "BYTE_ARRAY", False),
     ("hash", "FIXED_LEN_BYTE_ARRAY", False),
 ]
-PAGE_BYTES_MAX = 1 << 30
 # Each row has a hash, which nothing compresses: a file cannot hold more rows than it has bytes for half of each.
 ROW_BYTES_MIN = 16
-# What all pages of one file may unpack to: so much, and so many times its size.
-UNPACKED_BYTES_MIN = 256 << 20
-UNPACKED_TIMES_MAX = 100
+# What all pages of one file may unpack to, and what all its rows may be as text: so much, and so many times its size.
+FILE_BYTES_MIN = 32 << 20
+FILE_TIMES_MAX = 100
+# A row group is read at once. A segment is one: 8,192 events, 8 Mi characters of at most three bytes each.
+GROUP_ROWS_MAX = 8192
+GROUP_BYTES_MAX = 64 << 20
+# Six thousand row groups of Starling's.
+FOOTER_BYTES_MAX = 4 << 20
+# The head of a page, with the least and the largest of its values.
+HEAD_BYTES_MAX = 64 << 10
+# An event as a line, and all texts of a row: a body of 256 KiB and what stands around it.
+LINE_BYTES_MAX = (256 + 64) << 10
 
 
 class Budget:
-    left = 0
+    """What the pages of a file may still unpack to, of the whole file and of this row group; and what they may still take
+    of the file: no byte of it stands in two pages."""
+
+    file = 0
+    group = 0
+    packed = 0
+
+    @classmethod
+    def take(cls, size):
+        cls.file -= size
+        cls.group -= size
+        if cls.file < 0 or cls.group < 0:
+            raise Refused("the file unpacks to more than a file of its size should")
 
 
-def read_parquet(data):
-    """The columns of a segment by name, and its metadata by key."""
+def open_parquet(data):
+    """The row groups of a file, how many rows they have together, and its metadata by key."""
     if len(data) < 12 or data[:4] != b"PAR1" or data[-4:] != b"PAR1":
         raise Refused("the file is not Parquet")
     length = struct.unpack("<I", data[-8:-4])[0]
-    if length > len(data) - 12:
-        raise Refused("the file's footer is longer than the file")
+    if length > min(len(data) - 12, FOOTER_BYTES_MAX):
+        raise Refused("the file's footer is too long")
     meta = Thrift(data[len(data) - 8 - length : -8]).struct()
-    rows = meta.get(3)
-    if is_whole(rows) and rows * ROW_BYTES_MIN > len(data):
-        raise Refused("the file says that it has more rows than a file of its size can have")
-    Budget.left = UNPACKED_BYTES_MIN + UNPACKED_TIMES_MAX * len(data)
+    rows, groups = meta.get(3), meta.get(4, [])
     check_schema(meta.get(2))
     named = {text(pair.get(1)): text(pair.get(2)) for pair in meta.get(5, [])}
     if "starling" not in named or not is_whole(rows):
         raise Refused("the file is not a segment of an archive")
-    columns = {name: [] for name, _, _ in COLUMNS}
-    for group in meta.get(4, []):
-        chunks = group.get(1, [])
-        if len(chunks) != len(COLUMNS):
-            raise Refused("a row group has not every column")
-        for (name, kind, nullable), chunk in zip(COLUMNS, chunks):
-            meta_data = chunk.get(3, {})
-            if not meta_data.get(5) == group.get(3) <= rows:
-                raise Refused("column %s has not as many values as there are rows" % name)
-            columns[name].extend(read_chunk(data, meta_data, name, kind, nullable))
-    if any(len(values) != rows for values in columns.values()):
-        raise Refused("the columns are not of one length")
-    return columns, named
+    counts = [group.get(3) for group in groups]
+    if not all(is_whole(count) and 0 <= count <= GROUP_ROWS_MAX for count in counts):
+        raise Refused("a row group has more rows than one of Starling's")
+    if sum(counts) != rows or rows * ROW_BYTES_MIN > len(data):
+        raise Refused("the file says that it has more rows than a file of its size can have")
+    return groups, named
+
+
+def read_group(data, group):
+    """The columns of one row group, in their order."""
+    chunks, rows = group.get(1, []), group.get(3)
+    if len(chunks) != len(COLUMNS):
+        raise Refused("a row group has not every column")
+    Budget.group = GROUP_BYTES_MAX
+    columns = []
+    for (name, kind, nullable), chunk in zip(COLUMNS, chunks):
+        meta = chunk.get(3, {})
+        if meta.get(5) != rows:
+            raise Refused("column %s has not as many values as there are rows" % name)
+        columns.append(read_chunk(data, meta, name, kind, nullable))
+    return columns
 
 
 def text(data):
@@ -888,26 +933,30 @@ def read_chunk(data, meta, name, kind, nullable):
         raise Refused("column %s is not where the file says" % name)
     dictionary, values = None, []
     while len(values) < count:
-        reader = Thrift(data, at)
+        reader = Thrift(data, at, at + HEAD_BYTES_MAX)
         header = reader.struct()
         size = header.get(3)
-        if not is_whole(size):
-            raise Refused("a page of column %s has no size" % name)
-        page = reader.take(size)
-        at = reader.at
+        if not is_whole(size) or size > GROUP_BYTES_MAX:
+            raise Refused("a page of column %s has no size, or too large a one" % name)
+        page = Thrift(data, reader.at).take(size)
+        Budget.packed -= reader.at + size - at
+        if Budget.packed < 0:
+            raise Refused("the pages of the file are more than the file")
+        at = reader.at + size
         if header.get(1) == 2:
             head = header.get(7, {})
             if head.get(2) not in (0, 2):
                 raise unread(name, head.get(2))
-            dictionary = plain(unpacked(page, codec, header), kind, head.get(1), name)
+            entries = head.get(1)
+            if not is_whole(entries) or not 0 <= entries <= count:
+                raise Refused("the dictionary of column %s has more values than there are rows" % name)
+            dictionary = plain(unpacked(page, codec, header), kind, entries, name)
         elif header.get(1) in (0, 3):
             head = header.get(8 if header[1] == 3 else 5, {})
-            if not 0 < head.get(1) <= count:
+            if not 0 < head.get(1) <= count - len(values):
                 raise Refused("a page of column %s has more values than the file says, or none" % name)
             got = data_page(page, header, codec, kind, nullable, dictionary, name)
             values.extend(got)
-            if len(values) > count:
-                raise Refused("column %s has more values than the file says" % name)
         else:
             raise Refused("column %s has a page of no kind that it should have" % name)
     return values
@@ -919,14 +968,14 @@ def unread(name, encoding):
 
 
 def unpacked(page, codec, header, levels=0):
-    if codec == "UNCOMPRESSED":
-        return page
     wanted = header.get(2)
-    if not is_whole(wanted) or not 0 <= wanted - levels <= PAGE_BYTES_MAX:
-        raise Refused("a page says no size, or too large a one")
-    Budget.left -= wanted - levels
-    if Budget.left < 0:
-        raise Refused("the file unpacks to more than a file of its size should")
+    if not is_whole(wanted) or wanted < levels:
+        raise Refused("a page says no size")
+    Budget.take(wanted - levels)
+    if codec == "UNCOMPRESSED":
+        if len(page) != wanted - levels:
+            raise Refused("a page is not as long as it says")
+        return page
     inflate = zlib.decompressobj(31)
     try:
         out = inflate.decompress(page, wanted - levels + 1)
@@ -960,8 +1009,6 @@ def data_page(page, header, codec, kind, nullable, dictionary, name):
             length = struct.unpack("<I", body[:4])[0]
             defined = hybrid(body[4 : 4 + length], 1, count, name)
             body = body[4 + length :]
-    if not is_whole(count) or not 0 <= count <= PAGE_BYTES_MAX:
-        raise Refused("a page of column %s has no count" % name)
     present = count if defined is None else sum(defined)
     if encoding == 0:
         values = plain(body, kind, present, name)
@@ -989,17 +1036,24 @@ def hybrid(data, width, count, name):
     reader, values, stride = Thrift(data), [], (width + 7) // 8
     while len(values) < count:
         head = reader.varint() if width else (count << 1)
+        runs = head >> 1
+        if runs == 0:
+            raise Refused("a page of column %s has an empty run" % name)
+        # A run is cut where the values end, whatever it says of itself.
         if head & 1:
-            packed = int.from_bytes(reader.take((head >> 1) * width), "little")
-            mask = (1 << width) - 1
-            groups = (head >> 1) * 8
-            values.extend((packed >> (width * at)) & mask for at in range(min(groups, count - len(values))))
+            values.extend(bits_of(reader.take(runs * width), width, min(runs * 8, count - len(values))))
         else:
             value = int.from_bytes(reader.take(stride), "little")
-            values.extend([value] * min(head >> 1, count - len(values)))
-            if head == 0:
-                raise Refused("a page of column %s has an empty run" % name)
+            values.extend([value] * min(runs, count - len(values)))
     return values
+
+
+def bits_of(packed, width, count):
+    """So many numbers of `width` bits, the lowest first; each is taken out of the few bytes that it stands in."""
+    mask = (1 << width) - 1
+    for at in range(0, count * width, width) if width else [0] * count:
+        piece = int.from_bytes(packed[at >> 3 : (at + width + 7) >> 3], "little")
+        yield (piece >> (at & 7)) & mask
 
 
 def delta_packed(data, count, name):
@@ -1011,13 +1065,13 @@ def delta_packed(data, count, name):
     values, each = [first][:count], block // minis
     while len(values) < count:
         least = reader.zigzag()
-        for width in [reader.byte() for _ in range(minis)]:
+        for width in reader.take(minis):
             if len(values) >= count:
                 break
-            packed = int.from_bytes(reader.take(each * width // 8), "little")
-            for at in range(min(each, count - len(values))):
-                delta = least + ((packed >> (width * at)) & ((1 << width) - 1))
-                values.append((values[-1] + delta + 2**63) % 2**64 - 2**63)
+            if width > 64:
+                raise Refused("a page of column %s has deltas that are too wide" % name)
+            for bits in bits_of(reader.take(each * width // 8), width, min(each, count - len(values))):
+                values.append((values[-1] + least + bits + 2**63) % 2**64 - 2**63)
     return values
 
 
@@ -1042,32 +1096,54 @@ def plain(data, kind, count, name):
     return values
 
 
+# Thrift says of every field what type it is: one that is another than the format's ends in one of these.
+OTHER_TYPES = (TypeError, AttributeError, LookupError, ValueError, OverflowError, MemoryError, struct.error)
+
+
 def segment_events(data):
-    """The rows of a file as (seq, hash, what is hashed, body), what it says of itself, and all its metadata."""
+    """The rows of a file, one by one, as (seq, hash, what is hashed, body), what it says of itself, and all its metadata."""
     try:
-        columns, named = read_parquet(data)
-    except (TypeError, AttributeError, LookupError, ValueError, OverflowError, MemoryError, struct.error):
-        # Thrift says of every field what type it is: one that is another than the format's ends here.
+        groups, named = open_parquet(data)
+    except OTHER_TYPES:
         raise Refused("the file's metadata is not that of a Parquet file")
-    rows = []
-    for row in zip(*(columns[name] for name, _, _ in COLUMNS)):
-        seq, at, kind, version, actor, subject, command, trace, body, digest = row
-        body = text(body)
-        value = read_json(body, "the body of event %d" % seq)
-        if not isinstance(value, dict) or canonical(value) != body:
-            raise Refused("its body is not canonical JSON", seq)
-        members = {
-            "actor": text(actor),
-            "at": at,
-            "body": value,
-            "command": text(command),
-            "subject": text(subject),
-            "trace": None if trace is None else text(trace),
-            "type": text(kind),
-            "version": version,
-        }
-        rows.append((seq, digest.hex(), members, value))
-    return rows, read_json(named["starling"], "the segment's metadata"), named
+    return segment_rows(data, groups), read_json(named["starling"], "the segment's metadata"), named
+
+
+def segment_rows(data, groups):
+    """What is held is one row group, and the body of one row."""
+    Budget.packed = len(data)
+    left = Budget.file = FILE_BYTES_MIN + FILE_TIMES_MAX * len(data)
+    for group in groups:
+        try:
+            columns = read_group(data, group)
+        except OTHER_TYPES:
+            raise Refused("the file's metadata is not that of a Parquet file")
+        for row in zip(*columns):
+            size = sum(len(value) for value in row if isinstance(value, bytes))
+            left -= size
+            # A dictionary says a body once for all rows: each of them is charged, and before it is parsed.
+            if size > LINE_BYTES_MAX or left < 0:
+                raise Refused("the rows of the file are more than it should have", row[0])
+            yield read_row(row)
+
+
+def read_row(row):
+    seq, at, kind, version, actor, subject, command, trace, body, digest = row
+    body = text(body)
+    value = read_json(body, "the body of event %d" % seq)
+    if not isinstance(value, dict) or canonical(value) != body:
+        raise Refused("its body is not canonical JSON", seq)
+    members = {
+        "actor": text(actor),
+        "at": at,
+        "body": Written(body),
+        "command": text(command),
+        "subject": text(subject),
+        "trace": None if trace is None else text(trace),
+        "type": text(kind),
+        "version": version,
+    }
+    return seq, digest.hex(), members, value
 
 
 MANIFEST = {"starling", "version", "origin", "segments", "checkpoint"}
@@ -1076,8 +1152,8 @@ SAID = {"origin", "from", "to", "previous", "head", "root"}
 
 
 def verify_archive(folder, key=None, held=None):
-    """`folder` reads a file by its name, or raises Unreadable."""
-    manifest = read_json(folder("manifest.json"), "manifest.json")
+    """`folder` reads a file by its name, if it has no more than so many bytes, or raises Unreadable."""
+    manifest = read_json(folder("manifest.json", PROOF_BYTES_MAX), "manifest.json")
     if not isinstance(manifest, dict) or (manifest.get("starling"), manifest.get("version")) != ("archive", 1):
         raise Unreadable("manifest.json is not that of an archive of version 1")
     only(manifest, MANIFEST, "the manifest")
@@ -1122,22 +1198,24 @@ def take_segment(folder, entry, journal):
     if entry["from"] != expected or entry["previous"] != journal.previous:
         raise Refused("the segments do not follow each other", expected)
     name = entry["key"].rsplit("/", 1)[-1]
-    data = folder(name)
+    data = folder(name, GROUP_BYTES_MAX)
     if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
         raise Refused("segment %s is not the file that the manifest names" % name, expected)
     rows, said, _ = segment_events(data)
     only(said, SAID, "the segment's metadata")
     if not isinstance(said["origin"], str) or any(said[part] != entry[part] for part in SAID - {"origin"}):
         raise Refused("segment %s says something else of itself than the manifest" % name, expected)
-    tree = take_rows(rows, journal, said["origin"])
+    tree = take_rows(rows, journal, said["origin"], entry["to"])
     if (journal.seq, journal.previous, tree.root()) != (entry["to"], entry["head"], entry["root"]):
         raise Refused("segment %s does not hold what the manifest says" % name, expected)
 
 
-def take_rows(rows, journal, origin):
+def take_rows(rows, journal, origin, last):
     """Parquet has no column for the origin: one file is of one."""
     tree = Tree()
     for seq, digest, members, body in rows:
+        if journal.seq >= last:
+            raise Refused("there is more than the checkpoint signs", journal.seq + 1)
         journal.take(Event(origin, seq, digest, journal.previous, members, body))
         tree.add(digest)
     return tree
@@ -1155,9 +1233,7 @@ def verify_parquet_export(data, key=None, held=None):
         raise Refused("the file says something else of itself than its checkpoint")
     check_held(held, checkpoint, key)
     journal = Journal(checkpoint, held=held)
-    take_rows(rows, journal, checkpoint["origin"])
-    if journal.seq > checkpoint["size"]:
-        raise Refused("there is more than the checkpoint signs", checkpoint["size"] + 1)
+    take_rows(rows, journal, checkpoint["origin"], checkpoint["size"])
     journal.finish()
     check_signature(checkpoint, key)
     return told(checkpoint, "export")
@@ -1166,29 +1242,51 @@ def verify_parquet_export(data, key=None, held=None):
 # --- The command --------------------------------------------------------------------------------------------------
 
 
-def read_file(path):
+# What is proved is held whole while it is; a proof comes in one answer, and its JSON takes many times as much memory as text.
+FILE_BYTES_MAX = 1 << 30
+PROOF_BYTES_MAX = 16 << 20
+# A checkpoint has less than a kilobyte.
+CHECKPOINT_BYTES_MAX = 64 << 10
+
+
+def read_file(path, most=FILE_BYTES_MAX):
+    """What is looked at is what is opened, and no more of it is read than it had then."""
     try:
-        # A pipe or a device may have no end, and what is read is held.
-        if not os.path.isfile(path):
-            raise Unreadable("%s is no file" % path)
-        with open(path, "rb") as file:
-            return file.read()
+        # A pipe that nobody writes to would be waited for; Windows has no such flag, and reads texts otherwise.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
+            entry = os.fstat(file.fileno())
+            # A pipe or a device may have no end.
+            if not stat.S_ISREG(entry.st_mode):
+                raise Unreadable("%s is no file" % path)
+            if entry.st_size > most:
+                raise Unreadable("%s has more than %d bytes" % (path, most))
+            return file.read(entry.st_size)
     except OSError as error:
         raise Unreadable("%s: %s" % (path, error.strerror))
 
 
 def export_lines(data):
-    if not data.endswith(b"\n"):
-        raise Refused("the last line has no end")
-    return data[:-1].split(b"\n")
+    """Each without its end, one after the other: a file can be nothing but ends of lines."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        if end < 0:
+            raise Refused("the last line has no end")
+        if end - start > LINE_BYTES_MAX:
+            raise Refused("a line is larger than any of a journal")
+        yield data[start:end]
+        start = end + 1
 
 
 def verify_bytes(data, key=None, held=None):
     """Whatever a file holds, but for an archive."""
     if data[:4] == b"PAR1":
         return verify_parquet_export(data, key, held)
-    if data[:20].lstrip().startswith(b'{"starling":"export"'):
+    if data[:20].startswith(b'{"starling":"export"'):
         return verify_export(export_lines(data), key, held)
+    if len(data) > PROOF_BYTES_MAX:
+        raise Unreadable("the file is no export, and has more than %d bytes" % PROOF_BYTES_MAX)
     value = read_json(data, "the file")
     names = set(value) if isinstance(value, dict) else set()
     if "inclusion" in names or "events" in names:
@@ -1206,11 +1304,11 @@ def verify(path, key=None, held=None):
     if not os.path.isdir(path):
         return verify_bytes(read_file(path), key, held)
 
-    def folder(name):
+    def folder(name, most):
         # The name comes from the manifest: it must stay in the folder.
         if not re.fullmatch(r"[\w.-]+", name, re.ASCII) or name.startswith("."):
             raise Refused("a segment has a name that is none")
-        return read_file(os.path.join(path, name))
+        return read_file(os.path.join(path, name), most)
 
     return verify_archive(folder, key, held)
 
@@ -1249,7 +1347,7 @@ def main(argv):
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        held = read_json(read_file(words[1]), words[1]) if len(words) == 2 else None
+        held = read_json(read_file(words[1], CHECKPOINT_BYTES_MAX), words[1]) if len(words) == 2 else None
         result = verify(words[0], key, held)
     except Refused as error:
         where = "" if error.seq is None else " at event %d" % error.seq

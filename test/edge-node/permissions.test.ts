@@ -250,6 +250,43 @@ describe('files that usually hold secrets', () => {
     'secret.json',
     '.starling/device.sqlite',
     'deep/.starling/key',
+    // Copies that editors and people leave.
+    '.env~',
+    '#.env#',
+    '.#.env',
+    '.env.bak',
+    '.env.swp',
+    '.env-old',
+    '.env.~1~',
+    '.env copy',
+    '.env (1)',
+    'id_rsa~',
+    '.id_rsa.swp',
+    '#id_rsa#',
+    'id_ed25519.old',
+    'id_ed25519~',
+    'server.key.bak',
+    'server.pem~',
+    'server.key.orig.1',
+    'server.key.gz',
+    '.netrc.save',
+    '._.netrc',
+    '.npmrc.20261120',
+    'credentials.json.old',
+    '.credentials.json.swp',
+    '.git-credentials~',
+    'secrets.yaml.dpkg-old',
+    '.ssh.bak/authorized_keys',
+    '.aws~/config',
+    // A repository by what lies in it.
+    'plain/hooks/pre-push',
+    'plain/hooks/deep/post-receive',
+    'plain/config.worktree',
+    'plain/worktrees/one/config.worktree',
+    'plain/modules/sub/config',
+    'plain/modules/sub/hooks/pre-commit',
+    'plain/#config#',
+    'moved/config.worktree',
   ];
   const harmless = [
     '.env.example',
@@ -268,11 +305,18 @@ describe('files that usually hold secrets', () => {
     '.git/HEAD',
     'starling.toml',
     'pem.ts',
+    'hooks/use-thing.ts',
+    'worktrees/one/config.worktree',
+    'notes.md~',
+    'environment.old',
+    'keys.ts.bak',
+    'report (1).pdf',
+    'release-2026.11.20',
   ];
 
   test('are refused inside a grant', () => {
     // A bare repository under any name is known by what lies in it.
-    const bare = ['plain/HEAD', 'plain/objects/x', 'plain/refs/x'];
+    const bare = ['plain/HEAD', 'plain/objects/x', 'plain/refs/x', 'moved/HEAD', 'moved/commondir'];
     const folder = aFolder(Object.fromEntries([...secret, ...bare].map((path) => [path, 'x'])));
     const codes = secret.map((path) => [path, codeOf(() => reading(folder).readable(path))]);
     expect(codes).toEqual(secret.map((path) => [path, 'path_not_granted']));

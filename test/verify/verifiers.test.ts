@@ -10,7 +10,7 @@ import { type SignedCheckpoint, verifyCheckpoint } from '../../core/journal/chec
 import { canonicalStored } from '../../core/json.ts';
 import { judgeArchive } from '../../edge-node/src/cli/archive-folder.ts';
 import { type Judged, judgeBytes } from '../../edge-node/src/cli/proved-file.ts';
-import { readSegmentFile } from '../../edge-node/src/cli/segment-file.ts';
+import { openSegmentFile } from '../../edge-node/src/cli/segment-file.ts';
 import { root } from '../tidy/repository.ts';
 import { publicKey } from './a-journal.ts';
 import { noPython } from './python.ts';
@@ -117,16 +117,22 @@ describe('one bit that is another', () => {
 
 /** What a file says, without how it is spelled. */
 async function said(bytes: Uint8Array): Promise<string> {
-  const file = await readSegmentFile(bytes);
+  const file = await openSegmentFile(bytes);
   if (file !== null)
     return canonicalStored({
       mark: file.mark,
-      events: file.events,
+      events: await all(file.events()),
       checkpoint: file.metadata.get('starling.checkpoint'),
     });
   const text = Buffer.from(bytes).toString('utf8');
   const lines: readonly string[] = text.startsWith('{"starling"') ? text.split('\n').slice(0, -1) : [text];
   return lines.map((line) => canonicalStored(JSON.parse(line))).join('\n');
+}
+
+async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) found.push(value);
+  return found;
 }
 
 /** Whole numbers below `n` (mulberry32): the same ones for the same seed. */

@@ -9,9 +9,10 @@ import { heldTo } from '../../../core/journal/held.ts';
 import { leafOf, rootOf } from '../../../core/journal/merkle.ts';
 import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core/journal/verify.ts';
 import { canonicalStored } from '../../../core/json.ts';
+import { segmentBytesMax } from '../../../core/limits.ts';
 import { checkpoint } from '../../../core/wire/resources.ts';
-import { type Judged, type Known, parse } from './proved-file.ts';
-import { readSegmentFile } from './segment-file.ts';
+import { type Judged, type Known, parse, proofBytesMax } from './proved-file.ts';
+import { openSegmentFile } from './segment-file.ts';
 
 const segmentShape = z.strictObject({
   from: z.int().min(1),
@@ -33,13 +34,16 @@ const manifestShape = z.strictObject({
   checkpoint: checkpoint.strict(),
 });
 
-/** A file of the folder by its name; null when it is not there. */
-export type ReadFolder = (name: string) => Uint8Array | null;
+/** A file of the folder by its name; null when it is not there, or has more than so many bytes. */
+export type ReadFolder = (name: string, bytesMax: number) => Uint8Array | null;
+
+/** A segment's file is smaller than its text, of which a character has three bytes at most. */
+const segmentFileBytesMax = 8 * segmentBytesMax;
 
 export const MANIFEST = 'manifest.json';
 
 export async function judgeArchive(read: ReadFolder, known: Known): Promise<Judged> {
-  const parsed = manifestShape.safeParse(parse(Buffer.from(read(MANIFEST) ?? []).toString('utf8')));
+  const parsed = manifestShape.safeParse(parse(Buffer.from(read(MANIFEST, proofBytesMax) ?? []).toString('utf8')));
   if (!parsed.success) return { what: 'unreadable', why: `${MANIFEST} is not that of an archive of version 1` };
   const { origin, segments, checkpoint: signed } = parsed.data;
   const judged = (verdict: Verdict): Judged => ({ what: 'archive', verdict });
@@ -74,20 +78,29 @@ async function takeSegment(
   const digits = (seq: number) => String(seq).padStart(16, '0');
   if (key !== `journal/${origin}/${digits(from)}-${digits(to)}-${sha256.slice(0, 16)}.parquet`)
     return 'a segment in the manifest has another name than its own';
-  const bytes = read(basename(key));
+  const bytes = read(basename(key), segmentFileBytesMax);
   if (bytes === null) return `segment ${basename(key)} is not there`;
   if (bytes.length !== size || createHash('sha256').update(bytes).digest('hex') !== sha256)
     return `segment ${basename(key)} is not the file that the manifest names`;
-  const file = await readSegmentFile(bytes);
+  const file = await openSegmentFile(bytes);
   if (file === null) return `segment ${basename(key)} cannot be read`;
   const { origin: own, ...mark } = file.mark;
   if (canonicalStored(mark) !== canonicalStored({ from, to, previous, head, root }))
     return `segment ${basename(key)} says something else of itself than the manifest`;
-  const bad = verifier.take(file.events);
-  if (bad) return bad;
-  const leaves = file.events.map(({ hash }) => leafOf(hash));
+  const leaves: Uint8Array[] = [];
+  let last = '';
+  try {
+    for await (const event of file.events()) {
+      const bad = verifier.take([event]);
+      if (bad) return bad;
+      leaves.push(leafOf(event.hash));
+      last = event.hash;
+    }
+  } catch {
+    return `segment ${basename(key)} cannot be read`; // whatever the reader stumbles over
+  }
   const found = rootOf({ leaf: (index) => leaves[index] ?? new Uint8Array() }, leaves.length);
-  const isWhole = leaves.length === to - from + 1 && file.events.at(-1)?.hash === head;
+  const isWhole = leaves.length === to - from + 1 && last === head;
   return isWhole && Buffer.from(found).toString('hex') === root
     ? null
     : `segment ${basename(key)} does not hold what the manifest says`;

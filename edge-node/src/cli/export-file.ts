@@ -1,17 +1,16 @@
 // An export on this machine, as the lines that the platform takes: a file of lines as it is, packed or not, a Parquet file row
-// group by row group.
+// by row.
 
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { z } from 'zod';
 import { fromCloudEvent } from '../../../core/journal/cloud-event.ts';
 import { GENESIS } from '../../../core/journal/event.ts';
 import { eventLine, exportHeader } from '../../../core/journal/export-lines.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
 import { checkpoint as checkpointSchema } from '../../../core/wire/resources.ts';
-import { boundedCompressors, checkBounds } from './parquet-bounds.ts';
+import { type EventFile, openEventFile } from './parquet/event-file.ts';
 import { eventsOf } from './segment-file.ts';
 
 export interface ExportFile {
@@ -31,13 +30,9 @@ export async function openExport(path: string): Promise<Result<ExportFile, strin
     const head = Buffer.alloc(4);
     await file.read(head, 0, head.length, 0);
     if (head.toString('latin1') !== 'PAR1') return ok(fileOf(path, () => createReadStream(path)));
-    const { size } = await file.stat();
-    const buffer = bufferOver(file, size);
-    const metadata = await parquetMetadataAsync(buffer);
-    await checkBounds(metadata, size, async (start, end) => new Uint8Array(await buffer.slice(start, end)));
-    const checkpoint = checkpointOf(metadata);
+    const checkpoint = checkpointOf(await openOn(file));
     if (checkpoint === null) return err(`${path} is a Parquet file, and not an export: it has no checkpoint`);
-    return ok(fileOf(path, () => Readable.from(linesOf(path, size, metadata, checkpoint))));
+    return ok(fileOf(path, () => Readable.from(linesOf(path, checkpoint))));
   } catch (error) {
     return err(unreadable(path, error));
   } finally {
@@ -67,9 +62,8 @@ function webStream(readable: Readable): ReadableStream<Uint8Array> {
   return Readable.toWeb(readable) as unknown as ReadableStream<Uint8Array>; // the platform's own, and it brings bytes
 }
 
-function checkpointOf({ key_value_metadata: entries = [] }: FileMetaData): Signed | null {
-  const text = entries.find(({ key }) => key === 'starling.checkpoint')?.value;
-  const parsed = z.preprocess(parse, checkpointSchema).safeParse(text);
+function checkpointOf({ metadata }: EventFile): Signed | null {
+  const parsed = z.preprocess(parse, checkpointSchema).safeParse(metadata.get('starling.checkpoint'));
   return parsed.success ? parsed.data : null;
 }
 
@@ -82,39 +76,23 @@ function parse(text: unknown): unknown {
 }
 
 /** The lines of an export, out of its columns. What they hold, the platform checks. */
-async function* linesOf(
-  path: string,
-  size: number,
-  metadata: FileMetaData,
-  checkpoint: Signed,
-): AsyncGenerator<Uint8Array, void> {
+async function* linesOf(path: string, checkpoint: Signed): AsyncGenerator<Uint8Array, void> {
   const handle = await open(path, 'r');
   try {
-    const file = bufferOver(handle, size);
+    const { rows } = await openOn(handle);
     yield Buffer.from(`${exportHeader(checkpoint)}\n`);
-    const compressors = boundedCompressors(size);
-    let previous = GENESIS;
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors });
-      const events = eventsOf({ origin: checkpoint.origin, previous }, rows).map(fromCloudEvent);
-      yield Buffer.from(events.map((event) => `${eventLine(checkpoint.origin, event)}\n`).join(''));
-      previous = events.at(-1)?.hash ?? previous;
-      rowStart = rowEnd;
-    }
+    for await (const event of eventsOf({ origin: checkpoint.origin, previous: GENESIS }, rows()))
+      yield Buffer.from(`${eventLine(checkpoint.origin, fromCloudEvent(event))}\n`);
   } finally {
     await handle.close();
   }
 }
 
-function bufferOver(file: FileHandle, byteLength: number): AsyncBuffer {
-  return {
-    byteLength,
-    async slice(start, end = byteLength) {
-      const bytes = new Uint8Array(end - start);
-      await file.read(bytes, 0, bytes.length, start);
-      return bytes.buffer;
-    },
-  };
+async function openOn(file: FileHandle): Promise<EventFile> {
+  const { size } = await file.stat();
+  return openEventFile(size, async (start, end) => {
+    const bytes = new Uint8Array(end - start);
+    await file.read(bytes, 0, bytes.length, start);
+    return bytes;
+  });
 }

@@ -5,9 +5,13 @@ import { resolve } from 'node:path';
 import { type SignedCheckpoint, verifyCheckpoint } from '../../../core/journal/checkpoint.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
 import { checkpoint } from '../../../core/wire/resources.ts';
-import { readPrivateFile, writePrivateFile } from '../home.ts';
+import { writePrivateFile } from '../home.ts';
 import type { CommandContext } from './command.ts';
 import { parse } from './proved-file.ts';
+import { readRegularFile } from './regular-file.ts';
+
+/** One has less than a kilobyte. */
+const checkpointBytesMax = 64 * 1024;
 
 /** What `--held` names: null without the option, or while there is no such file yet. */
 export function readHeld({ flags, terminal }: CommandContext): Result<SignedCheckpoint | null, string> {
@@ -15,7 +19,8 @@ export function readHeld({ flags, terminal }: CommandContext): Result<SignedChec
   if (name === undefined) return ok(null);
   const path = resolve(terminal.cwd, name);
   if (!existsSync(path)) return ok(null);
-  const read = checkpoint.strict().safeParse(parse(readPrivateFile(path) ?? ''));
+  const bytes = readRegularFile(path, checkpointBytesMax);
+  const read = checkpoint.strict().safeParse(parse(Buffer.from(bytes ?? []).toString('utf8')));
   if (!read.success) return err(`${name} does not hold a checkpoint`);
   return verifyCheckpoint(read.data) ? ok(read.data) : err(`the signature of the checkpoint in ${name} does not hold`);
 }

@@ -9,13 +9,15 @@ import { verifyEventProof, verifyTaskProof } from '../../../core/journal/proof.t
 import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core/journal/verify.ts';
 import type { Json } from '../../../core/json.ts';
 import { hasRepeatedMember } from '../../../core/json-text.ts';
+import { importLineBytesMax } from '../../../core/limits.ts';
 import {
   checkpoint as checkpointSchema,
   consistencyProof,
   inclusionProof,
   taskProof,
 } from '../../../core/wire/resources.ts';
-import { readSegmentFile } from './segment-file.ts';
+import { type ByteLine, byteLines, decode, NO_END } from './byte-lines.ts';
+import { openSegmentFile } from './segment-file.ts';
 
 /** What the caller knows already. */
 export interface Known {
@@ -33,32 +35,38 @@ export type Judged =
 const unreadable = (why: string): Judged => ({ what: 'unreadable', why });
 const refusal = (seq: number | null, reason: string): Verdict => ({ ok: false, seq, reason });
 
+/** A proof comes in one answer, and its JSON takes many times as much memory as text. */
+export const proofBytesMax = 16 * 1024 * 1024;
+const EXPORT_BEGINS = '{"starling":"export"';
+
 /** Proves what these bytes hold. */
 export async function judgeBytes(bytes: Uint8Array, known: Known): Promise<Judged> {
-  if (Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'PAR1') return judgeParquet(bytes, known);
+  const begins = Buffer.from(bytes.subarray(0, EXPORT_BEGINS.length)).toString('latin1');
+  if (begins.startsWith('PAR1')) return judgeParquet(bytes, known);
+  if (begins === EXPORT_BEGINS) return judgeExport(byteLines(bytes, importLineBytesMax), known);
+  if (bytes.length > proofBytesMax) return unreadable(`it is no export, and has more than ${proofBytesMax} bytes`);
   const text = decode(bytes);
   if (text === null) return unreadable('it is not UTF-8');
-  if (text.startsWith('{"starling":"export"')) return judgeExport(text.split('\n'), known);
   const value = parse(text);
   return value === undefined ? unreadable('it is not JSON') : judgeJson(value, known);
 }
 
-/** @param lines the last one is empty: every line has an end */
-function judgeExport(lines: readonly string[], known: Known): Judged {
-  const [first = '', ...rest] = lines;
-  const header = parse(first);
-  const checkpoint = headerOf(header);
+function judgeExport(lines: Iterator<ByteLine, undefined>, known: Known): Judged {
+  const first = lines.next().value;
+  const checkpoint = headerOf(first?.ok ? parse(first.value) : null);
   if (checkpoint === null) return unreadable('its first line is not that of an export of version 1');
   const judged = (verdict: Verdict): Judged => ({ what: 'export', verdict });
-  if (rest.at(-1) !== '') return judged(refusal(null, 'the last line has no end'));
   const verifier = verifierOf(checkpoint, known);
-  for (const [index, line] of rest.slice(0, -1).entries()) {
-    if (index >= checkpoint.size) return judged(refusal(index + 1, 'there is more than the checkpoint signs'));
+  // Line by line: what is wrong ends it there, whatever follows.
+  for (let seq = 1; ; seq++) {
+    const line = lines.next().value;
+    if (line === undefined) return judged(verifier.finish());
+    if (!line.ok) return judged(refusal(line.error === NO_END ? null : seq, line.error));
+    if (seq > checkpoint.size) return judged(refusal(seq, 'there is more than the checkpoint signs'));
     // Whatever JSON can say: the verifier looks at every member before it is used.
-    const bad = verifier.take([parse(line) as CloudEvent]);
+    const bad = verifier.take([parse(line.value) as CloudEvent]);
     if (bad) return judged(bad);
   }
-  return judged(verifier.finish());
 }
 
 function headerOf(header: unknown): SignedCheckpoint | null {
@@ -70,20 +78,28 @@ function headerOf(header: unknown): SignedCheckpoint | null {
 }
 
 async function judgeParquet(bytes: Uint8Array, known: Known): Promise<Judged> {
-  const file = await readSegmentFile(bytes);
-  if (file === null) return { what: 'export', verdict: refusal(null, 'the Parquet file cannot be read') };
+  const judged = (verdict: Verdict): Judged => ({ what: 'export', verdict });
+  const file = await openSegmentFile(bytes);
+  if (file === null) return judged(refusal(null, 'the Parquet file cannot be read'));
   const read = checkpointSchema.strict().safeParse(parse(file.metadata.get('starling.checkpoint') ?? ''));
   if (!read.success) return unreadable('it has no checkpoint; a segment is proved with its archive');
   const { origin, size, head, root } = read.data;
-  const { mark, events } = file;
+  const { mark } = file;
   const isMarked = mark.origin === origin && mark.from === 1 && mark.to === size;
   if (!isMarked || mark.head !== head || mark.root !== root)
-    return { what: 'export', verdict: refusal(null, 'the file says something else of itself than its checkpoint') };
-  if (events.length > size)
-    return { what: 'export', verdict: refusal(size + 1, 'there is more than the checkpoint signs') };
+    return judged(refusal(null, 'the file says something else of itself than its checkpoint'));
   const verifier = verifierOf(read.data, known);
-  verifier.take(events);
-  return { what: 'export', verdict: verifier.finish() };
+  let seq = 0;
+  try {
+    for await (const event of file.events()) {
+      if (++seq > size) return judged(refusal(seq, 'there is more than the checkpoint signs'));
+      const bad = verifier.take([event]);
+      if (bad) return judged(bad);
+    }
+  } catch {
+    return judged(refusal(seq + 1, 'the Parquet file cannot be read')); // whatever the reader stumbles over
+  }
+  return judged(verifier.finish());
 }
 
 /** The verifier of a whole journal, held to what is known of it. */
@@ -142,14 +158,6 @@ function withHeld(
     return refusal(null, `a consistency proof from ${held.size} to ${checkpoint.size} events is needed`);
   const why = judgeContinuation(held, checkpoint, []);
   return why === null ? verdict : refusal(null, NOT_GOING_ON[why]);
-}
-
-function decode(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null; // not text: the caller says so
-  }
 }
 
 /** Undefined for what is not JSON, or says something twice: a proof that can be read in two ways proves neither. */

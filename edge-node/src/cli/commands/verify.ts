@@ -1,7 +1,7 @@
 // verify: proves a journal, of a server from its first event or from a checkpoint that was kept, or of a file that somebody
 // gave. The proofs are core's; this brings what is proved and says how it ended.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { SignedCheckpoint } from '../../../../core/journal/checkpoint.ts';
 import { judgeArchive } from '../archive-folder.ts';
@@ -10,6 +10,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readHeld } from '../held-checkpoint.ts';
 import { type Judged, judgeBytes, type Known } from '../proved-file.ts';
 import { verifyServer } from '../proved-server.ts';
+import { readRegularFile } from '../regular-file.ts';
 import { unproved } from '../unproved.ts';
 
 export async function verify(context: CommandContext): Promise<ExitCode> {
@@ -32,18 +33,9 @@ const fileBytesMax = 1024 * 1024 * 1024;
 
 /** Null when there is nothing that can be read. */
 async function judgePath(path: string, known: Known): Promise<Judged | null> {
-  const read = (from: string): Uint8Array | null => {
-    try {
-      // A pipe or a device may have no end, and what is read is held.
-      const entry = statSync(from);
-      return entry.isFile() && entry.size <= fileBytesMax ? readFileSync(from) : null;
-    } catch {
-      return null; // the caller says that it is not there
-    }
-  };
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    return judgeArchive((name) => read(join(path, name)), known);
-  const bytes = read(path);
+    return judgeArchive((name, bytesMax) => readRegularFile(join(path, name), bytesMax), known);
+  const bytes = readRegularFile(path, fileBytesMax);
   return bytes === null ? null : judgeBytes(bytes, known);
 }
 
