@@ -35,7 +35,7 @@ export default {
     await handleQueue(batch, {
       store: r2Store(env.ARCHIVE),
       now: () => Date.now(),
-      report: (about, counts, cause) => reports.push({ about, counts, cause: String(cause) }),
+      report: (about, { cause, ...counts }) => reports.push({ about, counts, cause: String(cause) }),
     });
   },
 } satisfies ExportedHandler<Env>;
