@@ -68,7 +68,7 @@ export default {
       store,
       list: store.list,
       now: () => Date.now(),
-      report: (about, counts, cause) => logOf(env)('error', about, { ...counts, cause: nameOf(cause) }),
+      report: (about, said) => logOf(env)('error', about, said),
     });
   },
 

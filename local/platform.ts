@@ -30,6 +30,8 @@ export interface PlatformOptions {
   readonly host?: string;
   /** Lets outgoing requests reach private addresses: for receivers on this machine. */
   readonly allowPrivateAddresses?: boolean;
+  /** Opens V8's inspector on this port of 127.0.0.1, for measuring: whoever reaches it can do everything. */
+  readonly inspectorPort?: number;
   /** Further text bindings of the Worker. */
   readonly bindings?: Readonly<Record<string, string>>;
   /** What workerd, Miniflare and the Worker's console say. Nothing is printed without it. */
@@ -160,6 +162,7 @@ function miniflareOptions(options: RunOptions, home: Home, bundle: Bundle, log: 
     unsafeRuntimeEnv: hiddenEntry(home.scratchPath),
     host: LOOPBACK,
     port: 0,
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     cf: false,
     logRequests: false,
     log: new ForwardingLog(log),

@@ -61,8 +61,15 @@ const DESCRIPTION = `Starling is a control plane for swarms of AI agents. Sign u
 type Registered = Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0];
 type Responses = Registered['responses'];
 
-/** Makes the document, as JSON text. @param baseUrl where the API is reached */
-export function openApiDocument(routes: readonly Route[], baseUrl: string): string {
+/** The document as JSON text, for wherever the API is reached. It is made once, and large: a name more costs nothing. */
+export function openApiDocument(routes: readonly Route[]): (baseUrl: string) => string {
+  const [before = '', after = ''] = documentText(routes).split(SERVER);
+  return (baseUrl) => before + JSON.stringify(baseUrl) + after;
+}
+/** Stands for the one server's address. */
+const SERVER = '"{server}"';
+
+function documentText(routes: readonly Route[]): string {
   // `json` is any value: as it stands it is a schema that names itself, which no document can draw out.
   if (!z.globalRegistry.has(json)) {
     z.globalRegistry.add(json, {
@@ -97,7 +104,7 @@ export function openApiDocument(routes: readonly Route[], baseUrl: string): stri
       description: DESCRIPTION,
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
-    servers: [{ url: baseUrl }],
+    servers: [{ url: JSON.parse(SERVER) as string }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   });
   // The library writes a pattern's flags behind it; JSON Schema has no flags and reads every pattern as Unicode.

@@ -1,6 +1,7 @@
 // Lambda's entry: batches of the telemetry queue and of its dead letters, from SQS to S3. Wiring; the only file of the
 // Lambda that reads its environment. sst.config.ts deploys it.
 
+import { logLine } from '../../core/log-line.ts';
 import { guardedStore } from '../storage/guarded-store.ts';
 import { s3Store } from '../storage/s3-store.ts';
 import type { HandleQueueDeps } from '../telemetry/handle-queue.ts';
@@ -15,8 +16,7 @@ export async function handler(event: unknown): Promise<SqsAnswer> {
   deps ??= {
     store: guardedStore(s3Store(readBucket(process.env))),
     now: () => Date.now(),
-    report: (about, counts, cause) =>
-      console.error(JSON.stringify({ event: about, ...counts, cause: cause instanceof Error ? cause.message : null })),
+    report: (about, said) => console.error(logLine('error', about, said)),
   };
   return await takeSqsEvent(event, deps);
 }

@@ -1,6 +1,7 @@
 // What a consumer does with a batch of its queues, on Cloudflare and on Lambda: the telemetry queue goes to Parquet, its dead-letter queue to JSON.
 
 import type { ObjectStore } from '../../core/archive/port.ts';
+import type { LogFields } from '../../core/log-line.ts';
 import { consumeTelemetry } from './consume.ts';
 import { consumeDeadLetters } from './dead-letters.ts';
 import type { QueueBatch } from './queue.ts';
@@ -13,8 +14,8 @@ export interface HandleQueueDeps {
   readonly list?: ObjectStore['list'];
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Told of what was not stored, with the first cause; nothing of a message's body. */
-  report(about: 'telemetry' | 'dead_letters', counts: Readonly<Record<string, number>>, cause: unknown): void;
+  /** Told of what was not stored, with counts, and with the first fault as `cause` where there was one; nothing of a message's body. */
+  report(about: 'telemetry' | 'dead_letters', said: LogFields): void;
 }
 
 /** Counts of what went well. */
@@ -28,5 +29,7 @@ export async function handleQueue(
   const isDead = batch.queue.endsWith(DEAD_SUFFIX);
   const { fault, ...counts } = isDead ? await consumeDeadLetters(batch, deps) : await consumeTelemetry(batch, deps);
   const isWhole = Object.entries(counts).every(([what, count]) => GOOD.has(what) || count === 0);
-  if (!isWhole) deps.report(isDead ? 'dead_letters' : 'telemetry', counts, fault);
+  if (isWhole) return;
+  // Messages that are no batches are refused without a fault of ours.
+  deps.report(isDead ? 'dead_letters' : 'telemetry', fault === undefined ? counts : { ...counts, cause: fault });
 }

@@ -6,6 +6,7 @@ import { REJECTIONS } from '../../core/swarm/rejections.ts';
 import { ROUTES } from '../../functions/api/app.ts';
 import { Problem } from '../../functions/api/openapi.ts';
 import { API_PROBLEMS, meaningOf } from '../../functions/api/problems.ts';
+import { platformRoutes } from '../../functions/api/routes/platform.ts';
 import type { Shape } from '../../functions/api/shapes/shape.ts';
 import { anApi } from './an-api.ts';
 
@@ -41,6 +42,22 @@ test('the document passes the recommended rules of an OpenAPI linter without an 
   // opened with 101. This server is a local one.
   const known = /^warn (no-ambiguous-paths|no-server-example\.com|operation-2xx-response .*connect)/;
   expect(said.filter((line) => !known.test(line))).toEqual([]);
+});
+
+test('it is made once, and says for each name where the API is reached', async () => {
+  let made = 0;
+  const [route] = platformRoutes(() => {
+    made++;
+    return ROUTES;
+  }).filter(({ path }) => path === '/v1/openapi.json');
+  const at = async (baseUrl: string): Promise<unknown> => {
+    // A page asks for nothing but its name.
+    const response = await route?.serve({ params: {}, query: {}, body: undefined }, { deps: { baseUrl } } as never);
+    return JSON.parse(await (response as Response).text()).servers;
+  };
+  for (const name of ['http://a.example', 'https://b.example:8443', 'http://[::1]:1'])
+    expect(await at(name)).toEqual([{ url: name }]);
+  expect(made).toBe(1);
 });
 
 test('it says OpenAPI 3.1 and has every route once', () => {

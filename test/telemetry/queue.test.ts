@@ -160,7 +160,11 @@ test('[DEAD-3] a list goes on from its cursor until it is over, and a cursor tha
 });
 
 test('[TELEMETRY-8] what was not stored is reported with counts and cause, and nothing of the message', async () => {
-  const reports = JSON.stringify(await ask('/reports'));
+  const said = (await ask('/reports')) as readonly object[];
+  // Nothing has failed: there is no cause, and none is made up.
+  expect(said[0]).toMatchObject({ level: 'error', event: 'telemetry', failed: 0 });
+  expect(said.filter((line) => 'cause' in line)).toEqual([]);
+  const reports = JSON.stringify(said);
   expect(reports).toContain('"poison":');
   expect(reports).not.toContain('not a name');
   expect(reports).not.toContain(tenant());

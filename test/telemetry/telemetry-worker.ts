@@ -2,6 +2,7 @@
 // GET lists and reads what became of them.
 
 import type { TenantId } from '../../core/ids.ts';
+import { logLine } from '../../core/log-line.ts';
 import { r2Store } from '../../functions/storage/r2-store.ts';
 import { listDeadLetters, readDeadLetter } from '../../functions/telemetry/dead-letters.ts';
 import { handleQueue } from '../../functions/telemetry/handle-queue.ts';
@@ -35,7 +36,7 @@ export default {
     await handleQueue(batch, {
       store: r2Store(env.ARCHIVE),
       now: () => Date.now(),
-      report: (about, counts, cause) => reports.push({ about, counts, cause: String(cause) }),
+      report: (about, said) => reports.push(JSON.parse(logLine('error', about, said))),
     });
   },
 } satisfies ExportedHandler<Env>;

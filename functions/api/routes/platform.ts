@@ -9,20 +9,21 @@ import type { RenderedPage } from '../pages/page.ts';
 import { openRoute, type Route } from '../route.ts';
 import { Health } from '../shapes/platform.ts';
 
+/** Pages kept, a few kilobytes each: more than there are, unless a name is only known by its form. */
+const pagesMax = 64;
+
 /** @param routes all routes, these included: asked for when the document is */
 export function platformRoutes(routes: () => readonly Route[]): readonly Route[] {
-  // Rendered when first asked for, then kept: there is one platform in an isolate, at one address.
+  // Rendered when first asked for, then kept: there is one platform in an isolate, at few addresses.
   const kept = new Map<string, RenderedPage>();
   const page = (name: string, render: () => RenderedPage): Response => {
     const rendered = kept.get(name) ?? render();
+    if (kept.size >= pagesMax) kept.clear();
     kept.set(name, rendered);
     return new Response(rendered.text, { headers: rendered.headers });
   };
-  const documentHeaders = { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' };
-  const document = (baseUrl: string) => ({
-    text: openApiDocument(routes(), baseUrl),
-    headers: documentHeaders,
-  });
+  const headers = { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' };
+  let documentAt: ReturnType<typeof openApiDocument> | null = null;
   return [
     openRoute({
       method: 'get',
@@ -43,7 +44,10 @@ export function platformRoutes(routes: () => readonly Route[]): readonly Route[]
       summary: 'Get this document',
       answers: { 200: { description: 'OpenAPI 3.1.', body: { contentType: 'application/json' } } },
       raw: true,
-      serve: (_, { deps }) => page(`openapi ${deps.baseUrl}`, () => document(deps.baseUrl)),
+      serve: (_, { deps }) => {
+        documentAt ??= openApiDocument(routes());
+        return new Response(documentAt(deps.baseUrl), { headers });
+      },
     }),
     openRoute({
       method: 'get',

@@ -21,6 +21,7 @@ const CODES: ReadonlySet<number | null> = new Set([
   4409,
   4413,
   4429,
+  4503,
   1000,
   1002,
   1005,

@@ -27,11 +27,10 @@ export function judge(request: FuzzRequest, outcome: Outcome, { codes, secrets }
   if (!isPage && STACK.test(text)) return 'a stack or a path';
   if (status < 400) return null;
   if (request.method === 'HEAD') return status >= 500 ? `status ${status}` : null;
-  // It has not come to us: workerd does not know the method, or cannot read it as HTTP. Of what makes no URL it says 500.
+  // It has not come to us: workerd does not know the method, or cannot read it as HTTP.
   if (!headers.has('x-request-id')) {
     if (status === 501 && text.startsWith('ERROR: Unrecognized request method')) return null;
-    if (request.isMalformed && (status < 500 || text === (request.method === 'HEAD' ? '' : 'Internal Server Error')))
-      return null;
+    if (request.isMalformed && status < 500) return null;
   }
   if (!headers.get('content-type')?.startsWith('application/problem+json')) return `status ${status} is no problem`;
   const code = codeOf(text);

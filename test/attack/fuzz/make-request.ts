@@ -58,6 +58,7 @@ function oddMethod(random: Random): string {
     'PATCH',
     'DELETE',
     'TRACE',
+    'CONNECT',
     'PROPFIND',
     'get',
     'FOO',

@@ -55,7 +55,7 @@ function changedHere(value: Json, random: Random): Json {
       () => [...value, ...value],
       () => [],
       () => [...value, odd(random)],
-      () => Array.from({ length: random.pick([101, 201, 2_000]) }, () => value[0] ?? null),
+      () => manyOf(value[0] ?? null, random.pick([101, 201, 2_000])),
     ])();
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value);
@@ -80,6 +80,13 @@ function changedHere(value: Json, random: Random): Json {
     ])();
   return odd(random);
 }
+
+/** The same so often, and as text not much longer than any body that is read. */
+function manyOf(value: Json, count: number): Json {
+  const chars = (JSON.stringify(value) ?? '').length + 1;
+  return Array.from({ length: Math.min(count, Math.ceil(charsMax / chars)) }, () => value);
+}
+const charsMax = 2_000_000;
 
 /** Something else, of any kind. */
 export function odd(random: Random): Json {

@@ -1,6 +1,5 @@
 // Sends the requests of a seed over several connections, judges each answer, and shortens what was found.
 
-import { readFileSync } from 'node:fs';
 import type { Platform } from '../../../local/platform.ts';
 import { seededRandom } from '../../simulation/random.ts';
 import { makeWorld, type World } from './a-world.ts';
@@ -9,6 +8,7 @@ import { fuzzFrames } from './fuzz-frames.ts';
 import { codeOf, type JudgeDeps, judge } from './judge.ts';
 import { type FuzzRequest, makeRequest } from './make-request.ts';
 import { bytesOf, openRawClient, type RawClient } from './raw-http.ts';
+import { residentAtRest, residentOf } from './watch-memory.ts';
 
 export interface FuzzOptions {
   readonly seed: number;
@@ -16,6 +16,8 @@ export interface FuzzOptions {
   /** This request of the seed alone. */
   readonly only?: number;
   readonly say?: (text: string) => void;
+  /** Has workerd collect its garbage: without it nothing is said of memory. */
+  readonly collect?: () => Promise<void>;
 }
 
 export interface Finding {
@@ -32,15 +34,22 @@ export interface FuzzReport {
   readonly requests: number;
   readonly frames: number;
   readonly statuses: Readonly<Record<string, number>>;
-  /** workerd's resident memory in bytes after a tenth of the requests (100,000 of a million), and at the end; null where it cannot be known. */
+  readonly seconds: number;
+  readonly requestsPerSecond: number;
+  /**
+   * workerd's resident memory in bytes: at rest after a tenth of the requests (100,000 of a million) and at the end, and the most
+   * that was seen at work. Null where it cannot be known, or when workerd was lost.
+   */
   readonly residentEarly: number | null;
   readonly residentEnd: number | null;
+  readonly residentMost: number | null;
   /** How often workerd was lost. */
   readonly crashes: number;
   readonly findings: readonly Finding[];
 }
 
-const lanes = 6;
+/** Connections: some of them always wait for an answer that takes its time, and the server is never without work. */
+const lanes = 24;
 /** So often frames are sent in place of a request. */
 const frameShare = 0.02;
 /** A tenant is given up after so many requests, before its limits are all that answers. */
@@ -49,16 +58,21 @@ const shortenMax = 80;
 
 export async function runFuzz(platform: Platform, options: FuzzOptions): Promise<FuzzReport> {
   const { url } = platform;
-  const { seed, requests, only, say = () => {} } = options;
+  const { seed, requests, only, say = () => {}, collect } = options;
   const operations = await readOperations(url);
   const codes = readCodes();
   const found = new Map<string, Finding & { readonly sent: FuzzRequest | null; readonly world: World }>();
   const statuses: Record<string, number> = {};
   let [frames, next, done, crashes] = [0, only ?? 1, 0, 0];
-  let residentEarly: number | null = null;
   let pid = platform.workerdPid;
-  let world = { at: 0, made: makeWorld(url) };
+  const memory = collect === undefined ? null : { pid: () => platform.workerdPid, collect };
   const earlyAt = Math.max(1, Math.floor(requests / 10));
+  let early: Promise<number | null> | null = null;
+  let residentMost = 0;
+  let pausedMs = 0;
+  const began = performance.now();
+  let world = { at: 0, made: makeWorld(url) };
+  let spare = makeWorld(url);
 
   const depsOf = ({ marker }: World): JudgeDeps => ({ codes, secrets: [marker, platform.home] });
   const note = (
@@ -75,6 +89,17 @@ export async function runFuzz(platform: Platform, options: FuzzOptions): Promise
     const kept =
       known !== undefined && known.request.length <= request.length ? known : { what, n, request, answer, sent, world };
     found.set(what, { ...kept, count: (known?.count ?? 0) + 1 });
+  };
+
+  const secondsAtWork = (): number => (performance.now() - began - pausedMs) / 1_000;
+  const perSecond = (): number => Math.round(done / Math.max(1, secondsAtWork()));
+
+  /** The next one is made ahead: nobody waits for it. */
+  const renew = (at: number): void => {
+    world = { at, made: spare };
+    spare = makeWorld(url);
+    // Whoever takes it is told.
+    spare.catch(() => {});
   };
 
   async function one(n: number, client: RawClient): Promise<void> {
@@ -103,13 +128,13 @@ export async function runFuzz(platform: Platform, options: FuzzOptions): Promise
     if (typeof outcome === 'string') return;
     remember(outcome.text, outcome.status, mine);
     // The key is gone, by a request of ours.
-    if (codeOf(outcome.text) === 'key_revoked') world = { at: n, made: makeWorld(url) };
+    if (codeOf(outcome.text) === 'key_revoked' && mine === (await world.made)) renew(n);
   }
 
   async function lane(): Promise<void> {
     const client = openRawClient(url);
     for (let n = next++; done < requests && (only === undefined || n === only); n = next++) {
-      if (n - world.at >= requestsPerWorld) world = { at: n, made: makeWorld(url) };
+      if (n - world.at >= requestsPerWorld) renew(n);
       try {
         await one(n, client);
       } catch (cause) {
@@ -127,17 +152,29 @@ export async function runFuzz(platform: Platform, options: FuzzOptions): Promise
         if (pid !== null) note('workerd was lost', ++crashes, '', '', null, await world.made);
         pid = platform.workerdPid;
         await platform.ready;
-        world = { at: n, made: makeWorld(url) };
+        spare = makeWorld(url);
+        renew(n);
       }
-      if (done === earlyAt) residentEarly = residentOf(pid);
-      if (done % 5_000 === 0)
-        say(`${done} requests, ${found.size} findings, ${Math.round((residentOf(pid) ?? 0) / 1e6)} MB`);
+      if (done % 1_000 === 0) residentMost = Math.max(residentMost, residentOf(pid) ?? 0);
+      if (done % 5_000 === 0) {
+        const megabytes = Math.round((residentOf(pid) ?? 0) / 1e6);
+        say(`${done} requests, ${perSecond()} a second, ${found.size} findings, ${megabytes} MB`);
+      }
+      if (done === earlyAt && memory !== null) {
+        const from = performance.now();
+        early = residentAtRest(memory).finally(() => {
+          pausedMs = performance.now() - from;
+        });
+      }
+      // Nothing is asked while it is measured.
+      await early;
     }
     client.close();
   }
 
   await Promise.all(Array.from({ length: only === undefined ? lanes : 1 }, lane));
-  const residentEnd = residentOf(pid);
+  const seconds = Math.round(secondsAtWork());
+  const requestsPerSecond = perSecond();
   const client = openRawClient(url);
   const findings: Finding[] = [];
   for (const { sent, world, ...finding } of found.values())
@@ -147,7 +184,13 @@ export async function runFuzz(platform: Platform, options: FuzzOptions): Promise
         : { ...finding, request: textOf(await shortened(sent, finding.what, client, depsOf(world))) },
     );
   client.close();
-  return { seed, requests: done, frames, statuses, residentEarly, residentEnd, crashes, findings };
+  await spare.catch(() => {});
+  const resident = {
+    residentEarly: crashes === 0 ? await early : null,
+    residentEnd: crashes === 0 && memory !== null ? await residentAtRest(memory) : null,
+    residentMost: residentMost || null,
+  };
+  return { seed, requests: done, frames, seconds, requestsPerSecond, statuses, ...resident, crashes, findings };
 }
 
 /** The same fault of the same operation is one finding. */
@@ -215,15 +258,4 @@ function* smallerBodies(body: Uint8Array | null): Generator<Uint8Array> {
   for (const [name] of entries)
     yield Buffer.from(JSON.stringify(Object.fromEntries(entries.filter(([one]) => one !== name))));
   for (const [name] of entries) yield Buffer.from(JSON.stringify({ [name]: (value as Record<string, unknown>)[name] }));
-}
-
-function residentOf(pid: number | null): number | null {
-  if (pid === null || process.platform !== 'linux') return null;
-  try {
-    const pages = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return pages === undefined ? null : Number(pages) * 1024;
-  } catch {
-    // It ended meanwhile.
-    return null;
-  }
 }
