@@ -145,6 +145,9 @@ export const segmentEvents = 8_192;
 export const hotEventsMin = 16_384;
 /** The smallest segment that is made on request. */
 export const segmentEventsMin = 256;
+/** Events of one row group of a Parquet file, and their text: one group is packed, or unpacked, in one turn. */
+export const rowGroupEvents = 512;
+export const rowGroupChars = turnBytes;
 /** Text of the events in one segment, so that writing one and reading it back fits an object's memory; a cut comes sooner then. */
 export const segmentBytesMax = 8 * 1024 * 1024;
 /** Segments that one request may have made: a larger backlog goes on with the next request, or by the clock. */

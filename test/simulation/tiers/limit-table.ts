@@ -25,6 +25,8 @@ export const NOT_REACHED = {
   deviceBytesPerSecondMax: SQUAD,
   deviceBytesBurstMax: SQUAD,
   turnRows: SIZE,
+  rowGroupEvents: SIZE,
+  rowGroupChars: SIZE,
   turnBytes: SIZE,
   shareInFlightMax: API,
   commandsPerCallMax: 'of one call to the object: a list that nobody but the API makes',
