@@ -23,6 +23,7 @@ import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
 import type { ArchiveNotes } from './archive-notes.ts';
 import { subtreesInSteps } from './merkle-tree.ts';
+import { firstPage, nextPage } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import { readSegment, writeSegment } from './segment-file.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -183,20 +184,22 @@ async function eventsIn(
   { store, work = ALONE }: SegmentDeps,
 ): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
+  let atOnce = firstPage;
   for (let next = from; next <= to; ) {
-    const page = store.events(next, Math.min(eventsAtOnce, to - next + 1));
+    const page = store.events(next, Math.min(atOnce, to - next + 1));
     // Whoever counts them sees that one is missing.
     if (page.length === 0) break;
     for (const event of page) events.push(event);
     next += page.length;
+    atOnce = nextPage(page, eventsAtOnce);
     work.spent(page.length / eventsReadInOne, textOf(page));
     await work.giveWay();
   }
   return events;
 }
 
-/** The largest that there are come to a few turns' worth of text. */
-const eventsAtOnce = 16;
+/** Where they are small. One that is only read costs as much as a part of one that is decided. */
+const eventsAtOnce = 256;
 const eventsReadInOne = 16;
 
 /** The events themselves are let go: what was stored is checked by the mark, which every one of their hashes is part of. */

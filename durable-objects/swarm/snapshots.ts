@@ -29,6 +29,7 @@ import type { Sql } from '../sql-port.ts';
 import { ALONE, type Work } from '../turns.ts';
 import { type FrozenRows, freezeRows } from './frozen-rows.ts';
 import { rowInserter } from './insert-rows.ts';
+import { firstPage, nextPage } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
@@ -168,8 +169,12 @@ async function carryOnInPieces(
   };
   const keys = new Set<string>();
   if (last === 0) for (const kind of KINDS) keys.add(`${kind}/`);
-  for (let from = last === 0 ? to + 1 : last + 1; from <= to; from += turnRows) {
-    const events = store.events(from, Math.min(turnRows, to - from + 1));
+  let eventsAtOnce = firstPage;
+  for (let from = last === 0 ? to + 1 : last + 1; from <= to; ) {
+    const events = store.events(from, Math.min(eventsAtOnce, to - from + 1));
+    if (events.length === 0) break;
+    from += events.length;
+    eventsAtOnce = nextPage(events, turnRows);
     for (const key of keysOf(events)) keys.add(key);
     await giveWay(events.length, textOf(events));
   }

@@ -62,7 +62,9 @@ export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] 
       const signal = AbortSignal.timeout(journalMsMax);
       const plans = Array.from({ length: JOURNAL_MISSIONS }, honestPlan);
       // What does not end in time has made events all the same.
-      await Promise.all(plans.map((plan) => runMission(plan, asks(signal)).catch((cause) => unlessEnded(signal, cause))));
+      await Promise.all(
+        plans.map((plan) => runMission(plan, asks(signal)).catch((cause) => unlessEnded(signal, cause))),
+      );
       await settle();
     })();
     return filled;
