@@ -62,8 +62,9 @@ export const cycleMs = 30 * 24 * 3_600_000;
 
 export const planTasksMax = 200;
 export const planDepthMax = 50;
-/** Bytes of results that one success may put into the inputs of others: all of it is written in one decision. */
-export const resultsFilledBytesMax = 8 * 1024 * 1024;
+/** What one decision does for the tasks of a mission, in bytes of their text; each counts so much besides. The next one goes on. */
+export const walkBytes = turnBytes / 2;
+export const walkBytesOfTask = 2 * 1024;
 /** Characters of stored tasks that one success may read again for their results: parsed in less than a tenth of a second. */
 export const resultsReadCharsMax = 16 * 1024 * 1024;
 export const missionsOpenMax = 200;
@@ -145,6 +146,9 @@ export const segmentEvents = 8_192;
 export const hotEventsMin = 16_384;
 /** The smallest segment that is made on request. */
 export const segmentEventsMin = 256;
+/** Events of one row group of a Parquet file, and their text: one group is packed, or unpacked, in one turn. */
+export const rowGroupEvents = 512;
+export const rowGroupChars = turnBytes;
 /** Text of the events in one segment, so that writing one and reading it back fits an object's memory; a cut comes sooner then. */
 export const segmentBytesMax = 8 * 1024 * 1024;
 /** Segments that one request may have made: a larger backlog goes on with the next request, or by the clock. */

@@ -4,6 +4,7 @@
 // between I/O. Nothing here is stored, and nothing depends on it but who waits.
 
 import { shareInFlightMax, turnBytes, turnRows } from '../core/limits.ts';
+import type { Steps } from '../core/steps.ts';
 
 export interface Turns {
   /** Something was done for `who`: so many rows or events, so many bytes or characters. */
@@ -175,6 +176,17 @@ export function workOf(turns: Turns, who: () => string): Work {
     spent: (rows, bytes) => turns.spent(who(), rows, bytes),
     giveWay: () => turns.next(who()),
   };
+}
+
+/** Steps of long work, one after the other; when a piece's worth of them is done, others run before the next [TURN-1]. */
+export async function inTurns<T>(steps: Steps<T>, { spent, giveWay }: Work): Promise<T> {
+  for (;;) {
+    const turn = giveWay();
+    if (turn) await turn;
+    const step = steps.next();
+    if (step.done) return step.value;
+    spent(step.value.rows, step.value.bytes);
+  }
 }
 
 /** Of work that has the thread to itself. */

@@ -7,6 +7,7 @@ import { hashHolds } from '../journal/cloud-event.ts';
 import type { StoredEvent } from '../journal/event.ts';
 import { leafOf, rootOf } from '../journal/merkle.ts';
 import { segmentEvents, segmentEventsMin } from '../limits.ts';
+import { atOnce, type Steps } from '../steps.ts';
 
 /** What a segment says of itself; it stands in the file's metadata and, but for the origin, in the journal. */
 export interface SegmentMark {
@@ -23,10 +24,16 @@ export interface SegmentMark {
 
 /** The mark of events that follow each other, all hashed with this origin. */
 export function markOf(origin: string, events: readonly StoredEvent[]): SegmentMark {
+  return atOnce(markInSteps(origin, events));
+}
+
+/** `markOf`, a block of events at a time. */
+export function* markInSteps(origin: string, events: readonly StoredEvent[]): Steps<SegmentMark> {
   const first = events[0];
   const last = events.at(-1);
   assert(first !== undefined && last !== undefined, 'a segment has events');
-  return { origin, from: first.seq, to: last.seq, previous: first.previous, head: last.hash, root: rootOver(events) };
+  const root = yield* rootOver(events);
+  return { origin, from: first.seq, to: last.seq, previous: first.previous, head: last.hash, root };
 }
 
 /** Whether events stand where the mark says, from its first to its last: what a file whose hash holds must fulfil as well. */
@@ -44,14 +51,20 @@ export function isWhole({ from, to, previous, head }: SegmentMark, events: reado
  * hashed otherwise; the last one's when only the head or the root differ. Null when all of it holds.
  */
 export function firstFault(mark: SegmentMark, events: readonly StoredEvent[]): number | null {
+  return atOnce(firstFaultInSteps(mark, events));
+}
+
+/** `firstFault`, a few events at a time. */
+export function* firstFaultInSteps(mark: SegmentMark, events: readonly StoredEvent[]): Steps<number | null> {
   let previous = mark.previous;
   for (let seq = mark.from; seq <= mark.to; seq++) {
     const event = events[seq - mark.from];
     const holds = event?.seq === seq && event.previous === previous && hashHolds(mark.origin, event);
     if (!holds) return seq;
     previous = event.hash;
+    yield { rows: 1 / eventsHashedInOne, bytes: event.body.length };
   }
-  return isWhole(mark, events) && rootOver(events) === mark.root ? null : mark.to;
+  return isWhole(mark, events) && (yield* rootOver(events)) === mark.root ? null : mark.to;
 }
 
 /** Where the next segment ends: `most` events or fewer, a multiple of the Merkle tree's smallest kept subtree, never behind `last`. */
@@ -61,7 +74,19 @@ export function segmentEnd(archivedTo: number, last: number, most: number = segm
   return end > archivedTo ? end : null;
 }
 
-function rootOver(events: readonly StoredEvent[]): string {
-  const reader = { leaf: (index: number) => leafOf(events[index]?.hash ?? '') };
-  return Buffer.from(rootOf(reader, events.length)).toString('hex');
+/** An event that is only hashed costs as much as a part of one that is decided; a leaf is two hashes of a few bytes. */
+const eventsHashedInOne = 4;
+const leavesInOne = 8;
+
+function* rootOver(events: readonly StoredEvent[]): Steps<string> {
+  const leaf = (index: number): Uint8Array => leafOf(events[index]?.hash ?? '');
+  const blocks: Uint8Array[] = [];
+  for (let start = 0; start + segmentEventsMin <= events.length; start += segmentEventsMin) {
+    blocks.push(rootOf({ leaf }, segmentEventsMin, start));
+    yield { rows: segmentEventsMin / leavesInOne, bytes: 0 };
+  }
+  // Of a tree whose blocks are powers of two, all that is asked for besides stands above them, or in the last, shorter one.
+  const subtree = (start: number, size: number): Uint8Array | null =>
+    size === segmentEventsMin ? (blocks[start / segmentEventsMin] ?? null) : null;
+  return Buffer.from(rootOf({ leaf, subtree }, events.length)).toString('hex');
 }

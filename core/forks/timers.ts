@@ -56,6 +56,11 @@ function ofTask(task: Task): readonly Timer[] {
     const command = { type: 'ExpireLease', task: id, attempt: live.id } as const;
     timers.push({ kind: 'timer', key: `lease/${id}`, at: live.leaseUntil, command });
   }
+  // Its mission goes on, if the decision before has left something of it to the next.
+  if (task.mission !== null) {
+    const command = { type: 'WalkMission', mission: task.mission } as const;
+    timers.push({ kind: 'timer', key: `mission/${task.mission}`, at: task.createdAt, command });
+  }
   // Back in the queue after an attempt: it waits for its turn to be tried again.
   if (task.state === 'queued' && task.attempts.length > 0)
     timers.push({ kind: 'timer', key: `retry/${id}`, at: notBefore, command: { type: 'RetryTask', task: id } });

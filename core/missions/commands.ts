@@ -18,4 +18,6 @@ export interface MissionRequest {
 
 export type MissionCommand =
   | ({ readonly type: 'StartMission' } & MissionRequest)
-  | { readonly type: 'CancelMission'; readonly mission: MissionId };
+  | { readonly type: 'CancelMission'; readonly mission: MissionId }
+  /** Goes on with what a decision about this mission has left to the next. */
+  | { readonly type: 'WalkMission'; readonly mission: MissionId };

@@ -1,5 +1,6 @@
 // Missions: a plan becomes tasks, those that wait for nothing start at once, each success releases what waited for it. The
-// first failure ends the mission and what is still open of it.
+// first failure ends the mission and what is still open of it. One decision does a bounded part of either; a timer goes on with
+// the rest at once, in the next one [MISSION-11].
 
 import { assert } from '../assert.ts';
 import type { MissionId, TaskId } from '../ids.ts';
@@ -8,10 +9,11 @@ import {
   deadlineMsDefault,
   deadlineMsMax,
   missionsOpenMax,
-  resultsFilledBytesMax,
   resultsReadCharsMax,
   taskInputBytesMax,
   tasksOpenMax,
+  walkBytes,
+  walkBytesOfTask,
 } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { type Room, roomFor } from '../room.ts';
@@ -28,6 +30,11 @@ import type { Mission, PlannedTask } from './state.ts';
 export function decideMissions(draft: Draft, command: MissionCommand): Result<MissionId, Rejection> {
   if (command.type === 'StartMission') return startMission(draft, command, 'api');
   const mission = draft.row('mission', command.mission);
+  if (command.type === 'WalkMission') {
+    if (mission?.state === 'running') walk(draft, mission, () => true);
+    else if (mission !== null) cancelOpen(draft, mission);
+    return ok(command.mission);
+  }
   if (mission === null) return err({ code: 'mission_not_found' });
   if (mission.state !== 'running') return err({ code: 'mission_already_finished', state: mission.state });
   draft.emit({ type: 'mission.cancelled', subject: `mission/${mission.id}`, body: { mission: mission.id } });
@@ -96,50 +103,60 @@ export function taskEnded(draft: Draft, task: Task): void {
     fail(draft, mission, task.key);
     return;
   }
-  const briefs = new Map(draft.tasksOf(mission).map((brief) => [brief.key, brief]));
-  const filling = openFilling(draft, briefs);
-  let open = 0;
-  for (const { key, after } of mission.tasks) {
-    const waiting = briefs.get(key);
-    if (waiting && isOpen(waiting)) open++;
-    if (waiting?.state !== 'waiting' || task.key === null || !after.includes(task.key)) continue;
-    if (!after.every((earlier) => briefs.get(earlier)?.state === 'succeeded')) continue;
-    if (!release(draft, mission, waiting.id, filling)) return;
-  }
+  const { key } = task;
+  const open = walk(draft, mission, ({ after }) => key !== null && after.includes(key));
   if (open === 0)
     draft.emit({ type: 'mission.succeeded', subject: `mission/${mission.id}`, body: { mission: mission.id } });
 }
 
-/** What the results that one success puts into inputs may take: in the inputs, and to be read. */
-interface Filling {
-  /** The results that an input names, by their keys; null when they are too much to be read. */
-  resultsOf(keys: readonly string[]): ReadonlyMap<string, Json> | null;
-  readonly room: Room;
+/**
+ * Releases what may start now of these tasks, as many as one decision does. Answers how many are open; null when that ended the
+ * mission, or something is left to the next decision.
+ */
+function walk(draft: Draft, mission: Mission, isLookedAt: (planned: PlannedTask) => boolean): number | null {
+  const briefs = new Map(draft.tasksOf(mission).map((brief) => [brief.key, brief]));
+  const filling = openFilling(draft, briefs);
+  let [open, walked] = [0, 0];
+  for (const planned of mission.tasks) {
+    const waiting = briefs.get(planned.key);
+    if (waiting && isOpen(waiting)) open++;
+    if (waiting?.state !== 'waiting' || !isLookedAt(planned)) continue;
+    if (!planned.after.every((earlier) => briefs.get(earlier)?.state === 'succeeded')) continue;
+    if (walked >= walkBytes) {
+      draft.leftOff.add(mission.id);
+      return null;
+    }
+    const bytes = release(draft, mission, waiting, filling);
+    if (bytes === null) return null;
+    walked += walkBytesOfTask + bytes;
+  }
+  return open;
 }
 
-function openFilling(draft: Draft, briefs: ReadonlyMap<string | null, TaskBrief>): Filling {
+/** The results that inputs name, by their keys; null when they are too much to be read in one decision. */
+type ResultsOf = (keys: readonly string[]) => ReadonlyMap<string, Json> | null;
+
+function openFilling(draft: Draft, briefs: ReadonlyMap<string | null, TaskBrief>): ResultsOf {
   const results = new Map<string, Json>();
   const reading = roomFor(resultsReadCharsMax);
-  return {
-    room: roomFor(resultsFilledBytesMax),
-    resultsOf(keys) {
-      for (const key of keys) {
-        const brief = results.has(key) ? undefined : briefs.get(key);
-        if (brief === undefined) continue;
-        if (!reading.take(brief.chars)) return null;
-        results.set(key, draft.row('task', brief.id)?.result ?? null);
-      }
-      return results;
-    },
+  return (keys) => {
+    for (const key of keys) {
+      const brief = results.has(key) ? undefined : briefs.get(key);
+      if (brief === undefined) continue;
+      if (!reading.take(brief.chars)) return null;
+      results.set(key, draft.row('task', brief.id)?.result ?? null);
+    }
+    return results;
   };
 }
 
-/** Gives a waiting task its input and its place; false when that ended the mission. */
-function release(draft: Draft, mission: Mission, id: TaskId, filling: Filling): boolean {
+/** Gives a waiting task its input and its place. Answers with what that has written, bytes; null when it ended the mission. */
+function release(draft: Draft, mission: Mission, { id, chars }: TaskBrief, resultsOf: ResultsOf): number | null {
   const task = draft.row('task', id);
   assert(task !== null, 'a task that waits is there');
   const named = resultsNamed(task.input);
-  const filled = named.length === 0 ? {} : filledInput(task.input, named, filling);
+  const room = roomFor(taskInputBytesMax);
+  const filled = named.length === 0 ? {} : filledInput(task.input, named, resultsOf, room);
   if (filled === null) {
     const error = {
       code: 'input_too_large',
@@ -148,20 +165,22 @@ function release(draft: Draft, mission: Mission, id: TaskId, filling: Filling): 
     };
     draft.emit({ type: 'task.failed', subject: `task/${id}`, body: { task: id, error } });
     fail(draft, mission, task.key);
-    return false;
+    return null;
   }
   draft.emit({ type: 'task.released', subject: `task/${id}`, body: { task: id, ...filled } });
   placeById(draft, id);
-  return true;
+  return chars + room.used();
 }
 
 /** Null as soon as it is too large or too deep: results that fit by themselves may not fit together. */
-function filledInput(input: Json, named: readonly string[], filling: Filling): { readonly input: Json } | null {
-  const results = filling.resultsOf(named);
-  if (results === null) return null;
-  const room = roomFor(Math.min(taskInputBytesMax, filling.room.left()));
-  const filled = fillInput(input, (key) => results.get(key) ?? null, room);
-  return filled && filling.room.take(room.used()) ? filled : null;
+function filledInput(
+  input: Json,
+  named: readonly string[],
+  resultsOf: ResultsOf,
+  room: Room,
+): { readonly input: Json } | null {
+  const results = resultsOf(named);
+  return results && fillInput(input, (key) => results.get(key) ?? null, room);
 }
 
 function fail(draft: Draft, mission: Mission, key: string | null): void {
@@ -174,5 +193,14 @@ function fail(draft: Draft, mission: Mission, key: string | null): void {
 }
 
 function cancelOpen(draft: Draft, mission: Mission): void {
-  for (const brief of draft.tasksOf(mission)) if (isOpen(brief)) cancelTask(draft, brief, 'mission_ended');
+  let walked = 0;
+  for (const brief of draft.tasksOf(mission)) {
+    if (!isOpen(brief)) continue;
+    if (walked >= walkBytes) {
+      draft.leftOff.add(mission.id);
+      return;
+    }
+    cancelTask(draft, brief, 'mission_ended');
+    walked += walkBytesOfTask + brief.chars;
+  }
 }

@@ -1,12 +1,8 @@
 // What a command is likely to cost, before it is decided: rows or events, and bytes. Only a guess, by which work is cut into
 // turns; what it has cost in truth is counted afterwards.
 
+import type { Cost } from '../steps.ts';
 import type { SwarmCommand } from './commands.ts';
-
-export interface Cost {
-  readonly rows: number;
-  readonly bytes: number;
-}
 
 /** Events of one task from its request to its payment, and the rows that they change. */
 const rowsOfTask = 8;

@@ -88,6 +88,7 @@ function dispatchCommand(
       return decideWork(draft, command);
     case 'StartMission':
     case 'CancelMission':
+    case 'WalkMission':
       return decideMissions(draft, command);
     case 'OpenEnrollment':
     case 'EnrollDevice':

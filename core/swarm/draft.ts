@@ -5,7 +5,7 @@ import { assert } from '../assert.ts';
 import type { Moved } from '../clock/evolve.ts';
 import type { Moment } from '../envelope.ts';
 import { actsOutside } from '../forks/state.ts';
-import type { DeviceId, TaskId } from '../ids.ts';
+import type { DeviceId, MissionId, TaskId } from '../ids.ts';
 import type { Said } from '../journal/event.ts';
 import { canonicalStored } from '../json.ts';
 import type { Account } from '../ledger/state.ts';
@@ -34,6 +34,8 @@ export interface Draft {
   readonly said: readonly Said[];
   /** Rows that differ from what is stored, by kind and id. */
   readonly rows: ReadonlyMap<string, Changed>;
+  /** Missions that this decision leaves something of to the next one, which a timer makes at once. */
+  readonly leftOff: Set<MissionId>;
   emit(event: SwarmEvent): void;
   row<K extends Kind>(kind: K, id: string): Rows[K] | null;
   swarm(): Swarm;
@@ -93,6 +95,7 @@ export function openDraft(read: Read, moment: Moment): Draft {
     said,
     rows,
     row,
+    leftOff: new Set(),
     emit(event) {
       assert(events.length < eventsPerCommandMax, 'a command says a bounded number of events');
       for (const [kind, id] of touches(event, moment.commandId)) {

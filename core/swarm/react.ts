@@ -26,8 +26,16 @@ export type Effect =
   | { readonly kind: 'timer'; readonly key: string; readonly at: number; readonly command: SwarmCommand }
   | { readonly kind: 'no-timer'; readonly key: string };
 
+/** All that follows outside from a decision, in its order: from each of its events, and from what it leaves to the next. */
+export function reactAll(draft: Draft): readonly Effect[] {
+  const effects = draft.events.flatMap((event) => react(draft, event));
+  for (const mission of draft.leftOff)
+    effects.push(timer(`mission/${mission}`, draft.moment.at + 1, { type: 'WalkMission', mission }));
+  return effects;
+}
+
 /** What follows outside from one event, given the rows after the whole decision. */
-export function react(draft: Draft, event: SwarmEvent): readonly Effect[] {
+function react(draft: Draft, event: SwarmEvent): readonly Effect[] {
   const effects = effectsOf(draft, event);
   // What is not sent now is never sent: an effect belongs to its event.
   if (effects.length === 0 || actsOutside(draft.row('swarm', SELF))) return effects;

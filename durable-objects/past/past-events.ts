@@ -3,14 +3,17 @@
 import type { ObjectStore } from '../../core/archive/port.ts';
 import type { HistoryPort } from '../../core/history/port.ts';
 import { createEventReader } from '../swarm/event-reader.ts';
+import { ALONE, type Work } from '../turns.ts';
 import type { MomentDeps } from './moments.ts';
 
 export function pastEvents({
   history,
   objects,
+  work = ALONE,
 }: {
   readonly history: HistoryPort;
   readonly objects: ObjectStore;
+  readonly work?: Work;
 }): MomentDeps['readEvents'] {
   let segments: Parameters<MomentDeps['readEvents']>[2]['segments'] = [];
   const reader = createEventReader({
@@ -19,6 +22,7 @@ export function pastEvents({
     // What has expired has no outline.
     expiredTo: () => 0,
     store: objects,
+    work,
   });
   return async (from, to, outline) => {
     const holds = (known: (typeof segments)[number]): boolean => known.from <= from && known.to >= from;

@@ -60,11 +60,12 @@ export class PastObject extends DurableObject<PastEnv> implements PastPort {
       hotEvents: (from, limit) => live().hotEvents(from, limit),
     };
     const objects = ARCHIVE_STORE;
+    const work = workOf(isolateTurns, () => tenant);
     const service = createPast({
       history,
       objects,
-      readEvents: pastEvents({ history, objects }),
-      work: workOf(isolateTurns, () => tenant),
+      readEvents: pastEvents({ history, objects, work }),
+      work,
       momentOf: (actor, at) => ({
         at,
         actor,

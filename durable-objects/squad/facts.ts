@@ -1,5 +1,5 @@
-// Facts on their way up: a batch from one device is one call to the swarm, or a few when it is heavy, so that others have their
-// turn in between. Only the swarm's committed answer is passed on as an acknowledgement [P1].
+// Facts on their way up: a batch from one device is one call to the swarm, or a few when it is more than its share allows at once;
+// how much of a call goes into one transaction is the swarm's to say [TURN-3]. Only the swarm's committed answer is passed on as an acknowledgement [P1].
 
 import { assert } from '../../core/assert.ts';
 import { cutText } from '../../core/cut-text.ts';
@@ -13,13 +13,16 @@ import {
   fact as factSchema,
   type RefusedFact,
 } from '../../core/wire/device.ts';
+import type { Turns } from '../turns.ts';
 import { NO_ANSWER, type Problem, REFUSALS } from './problems.ts';
 import { paced, type ShareDeps } from './share.ts';
 import { type Attachment, type Socket, sendFrame } from './socket.ts';
-import { factBytesMax, factsPieceBytesMax, factsPieceCostMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
+import { factBytesMax, factsCallCostMax, poisonCharsMax, swarmCallMs } from './squad-limits.ts';
 import { within } from './within.ts';
 
 export interface FactsDeps extends ShareDeps {
+  /** How others get in between, by tenant. */
+  readonly turns: Pick<Turns, 'spent' | 'next'>;
   readonly swarm: Pick<SwarmPort, 'reportFacts'>;
   dismiss(socket: Socket, reason: CloseReason, problem?: Problem): void;
   fault(call: string, cause: unknown): void;
@@ -38,6 +41,10 @@ export async function reportFacts(
 ): Promise<void> {
   const facts: (Fact | PoisonFact)[] = [];
   for (const [index, candidate] of frame.facts.entries()) {
+    const turn = deps.turns.next(held.tenant);
+    if (turn) await turn;
+    const body: unknown = typeof candidate === 'object' && candidate !== null && 'body' in candidate && candidate.body;
+    deps.turns.spent(held.tenant, factCost(body) / factsParsedInOne, bytes / frame.facts.length);
     const parsed = parseFact(candidate, unfit.get(index) ?? null, bytes > factBytesMax);
     if (parsed === null) {
       return deps.dismiss(socket, 'bad_frame', { code: 'bad_frame', detail: 'A fact has no seq that can be read.' });
@@ -46,7 +53,7 @@ export async function reportFacts(
   }
   const refused: RefusedFact[] = [];
   let answer: FactsAnswer | null = null;
-  for (const piece of piecesOf(facts, bytes)) {
+  for (const piece of callsOf(facts)) {
     if (!(await paced(socket, held.device, { facts: weightOf(piece) }, deps))) return;
     const batch: FactBatch = { device: held.device, epoch: frame.epoch, facts: piece };
     try {
@@ -72,23 +79,23 @@ export async function reportFacts(
   }
 }
 
-/** The facts in order, in pieces that the swarm takes in one turn. A batch as devices send it is one piece. */
-export function piecesOf(facts: readonly (Fact | PoisonFact)[], bytes: number): (Fact | PoisonFact)[][] {
-  const isLarge = bytes > factsPieceBytesMax;
-  const pieces: (Fact | PoisonFact)[][] = [];
-  let [cost, size] = [0, 0];
+/** What is only parsed weighs a part of what is decided. */
+const factsParsedInOne = 8;
+
+/** The facts in order, in calls that a device's share has room for. A batch as devices send it is one. */
+export function callsOf(facts: readonly (Fact | PoisonFact)[]): (Fact | PoisonFact)[][] {
+  const calls: (Fact | PoisonFact)[][] = [];
+  let cost = 0;
   for (const one of facts) {
     cost += weightOf([one]);
-    size += isLarge ? Buffer.byteLength(JSON.stringify(one)) : 0;
-    const last = pieces.at(-1);
-    if (last !== undefined && cost <= factsPieceCostMax && size <= factsPieceBytesMax) last.push(one);
+    const last = calls.at(-1);
+    if (last !== undefined && cost <= factsCallCostMax) last.push(one);
     else {
-      pieces.push([one]);
+      calls.push([one]);
       cost = weightOf([one]);
-      size = isLarge ? Buffer.byteLength(JSON.stringify(one)) : 0;
     }
   }
-  return pieces;
+  return calls;
 }
 
 function weightOf(facts: readonly (Fact | PoisonFact)[]): number {

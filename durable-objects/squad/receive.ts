@@ -41,10 +41,14 @@ export async function receive(socket: Socket, message: string | ArrayBuffer, dep
 }
 
 async function inTurn(socket: Socket, message: string, bytes: number, deps: ReceiveDeps): Promise<void> {
+  const { tenant } = attachmentOf(socket) ?? {};
+  const turn = tenant === undefined ? null : deps.turns.next(tenant);
+  if (turn) await turn;
   // Read again: frames before this one may have changed it, or closed the socket.
   const held = attachmentOf(socket);
   if (held === null || held.phase === 'closed') return;
   const frame = readFrame(message);
+  deps.turns.spent(held.tenant, 0, bytes);
   if (!frame.ok) return badFrame(socket, frame.detail, deps);
   if (held.phase !== 'proved' && frame.value.type !== 'prove') {
     return badFrame(socket, 'Prove the key before anything else.', deps);

@@ -20,9 +20,8 @@ export const telemetryFrameCost = 10;
 /** How often a device may come in, for long and at once: each time is an event, and so is its end. */
 export const admissionsPerMinuteMax = 30;
 export const admissionsBurstMax = 60;
-/** One call to the swarm with facts: so much weight and so many bytes, or one fact, so that others have their turn in between. */
-export const factsPieceCostMax = 200;
-export const factsPieceBytesMax = 256 * 1024;
+/** One call to the swarm with facts: so much weight of the device's share, or one fact. The swarm takes it in turns by itself. */
+export const factsCallCostMax = 200;
 /** Frames and bytes of one device that wait behind a call to the swarm: two full batches, and what may come beside them. */
 export const framesWaitingMax = 256;
 export const laneBytesWaitingMax = 4 * 1024 * 1024;

@@ -11,6 +11,7 @@ import type { TelemetryMessage } from '../../core/wire/telemetry.ts';
 import { type LogEnv, objectLog } from '../object-log.ts';
 import { durableSql } from '../sql-port.ts';
 import { openTries, type Tries } from '../tries.ts';
+import { isolateTurns } from '../turns.ts';
 import { lanes } from './lane.ts';
 import { dismiss, expel, hasLeft, type LeaveDeps, leave, nextChallengeEnd, patrol, settleMissing } from './leave.ts';
 import { deliver, sendOrders } from './orders.ts';
@@ -186,6 +187,7 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
     const deps: UpgradeDeps & ReceiveDeps & LeaveDeps & ReportsDeps = {
       store,
       tries: this.#tries,
+      turns: isolateTurns,
       swarm,
       lanes: lanes(framesWaitingMax, laneBytesWaitingMax, frameBytesWaitingMax),
       shares: new Map(),

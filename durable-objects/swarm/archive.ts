@@ -6,6 +6,7 @@ import { hotEventsMin as hotEventsMinDefault } from '../../core/limits.ts';
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
+import type { Work } from '../turns.ts';
 import { manifestChore } from './archive-manifest.ts';
 import { openArchiveNotes } from './archive-notes.ts';
 import { createEventReader, type EventReader } from './event-reader.ts';
@@ -34,6 +35,8 @@ export interface ArchiveDeps {
   /** `tenant/swarm` that the event at `seq` was hashed with. */
   originAt(seq: number): string;
   now(): number;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
   /** Of core/limits.ts where a test says nothing else. */
   readonly segmentEvents?: number;
   readonly hotEventsMin?: number;
@@ -54,7 +57,7 @@ export function openArchive(deps: ArchiveDeps): Archive {
   const manifest = manifestChore({ ...deps, notes });
   const retention = createRetention({ ...deps, notes, segments });
   return {
-    reader: archiveReader(sql, store, objects),
+    reader: archiveReader(sql, store, objects, deps.work),
     chores: [segments, retention, manifest],
     async archive(keepEvents = deps.hotEventsMin ?? hotEventsMinDefault) {
       const archived = await segments.archive(store.head().seq - keepEvents);
@@ -66,7 +69,7 @@ export function openArchive(deps: ArchiveDeps): Archive {
 }
 
 /** Reads a swarm's events wherever they are; without object storage, those in its tables. */
-export function archiveReader(sql: Sql, store: SwarmStore, objects: ObjectStore | null): EventReader {
+export function archiveReader(sql: Sql, store: SwarmStore, objects: ObjectStore | null, work?: Work): EventReader {
   return createEventReader({
     hot: (from, limit) => store.events(from, limit),
     segmentsOf: (from, to) => {
@@ -76,6 +79,7 @@ export function archiveReader(sql: Sql, store: SwarmStore, objects: ObjectStore 
     },
     expiredTo: () => Math.min(store.read.row('swarm', SELF)?.expiredTo ?? 0, (firstHot(sql) ?? 1) - 1),
     store: objects ?? NOWHERE,
+    ...(work === undefined ? {} : { work }),
   });
 }
 

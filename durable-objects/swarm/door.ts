@@ -146,6 +146,7 @@ const GROWTH: Readonly<Record<SwarmCommand['type'], Growth>> = {
   ReportAttempt: 'end',
   CancelTask: 'end',
   CancelMission: 'end',
+  WalkMission: 'end',
   ReportUndelivered: 'end',
   ExpireLease: 'end',
   ExpireTask: 'end',

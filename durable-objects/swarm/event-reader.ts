@@ -10,6 +10,7 @@ import type { StoredEvent } from '../../core/journal/event.ts';
 import { segmentCacheBytes } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
+import type { Work } from '../turns.ts';
 import { readSegment } from './segment-file.ts';
 
 export interface EventReaderDeps {
@@ -20,6 +21,8 @@ export interface EventReaderDeps {
   /** The last event that is past its retention; 0 when none is. */
   expiredTo(): number;
   readonly store: ObjectStore;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
   /** Bytes of events kept at hand; `segmentCacheBytes` where nothing else is said. */
   readonly cacheBytes?: number;
 }
@@ -70,7 +73,7 @@ export function createEventReader(deps: EventReaderDeps): EventReader {
     }
     let load = loading.get(segment.sha256);
     if (!load) {
-      load = loadSegment(segment, deps.store).finally(() => loading.delete(segment.sha256));
+      load = loadSegment(segment, deps.store, deps.work).finally(() => loading.delete(segment.sha256));
       loading.set(segment.sha256, load);
     }
     const events = await load;
@@ -118,10 +121,10 @@ function hotPage(from: number, events: readonly StoredEvent[]): Result<readonly 
 }
 
 /** A segment's events; null when its file is missing or is not what the journal says. */
-async function loadSegment(segment: Segment, store: ObjectStore): Promise<readonly StoredEvent[] | null> {
+async function loadSegment(segment: Segment, store: ObjectStore, work?: Work): Promise<readonly StoredEvent[] | null> {
   const bytes = await store.get(segment.key);
   if (bytes === null || Buffer.from(sha256Bytes(bytes)).toString('hex') !== segment.sha256) return null;
-  const read = await readSegment(bytes);
+  const read = await readSegment(bytes, work);
   if (read === null) return null;
   // The hash says that it is the file which was checked event by event before the rows went; this, that it is of these seqs.
   const { mark, events } = read;

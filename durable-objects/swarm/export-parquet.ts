@@ -5,14 +5,11 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { GENESIS, type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
+import { rowGroupChars, rowGroupEvents } from '../../core/limits.ts';
 import { ALONE, type Work } from '../turns.ts';
 import { exportPages } from './export-ndjson.ts';
 import type { ReadEvents } from './merkle-tree.ts';
 import { columnsOf, EVENT_FILE, markEntry } from './segment-file.ts';
-
-/** A row group ends after so many events, or so much text: one is written in one turn. */
-const groupEventsMax = 1_024;
-const groupCharsMax = 1024 * 1024;
 
 /** The whole journal as a Parquet file; the signed checkpoint stands in its metadata as `starling.checkpoint`. */
 export async function* parquetExport(
@@ -49,7 +46,7 @@ async function* groups(
   for await (const events of exportPages(checkpoint, readEvents, work)) {
     group.push(...events);
     chars += textOf(events);
-    if (group.length < groupEventsMax && chars < groupCharsMax) continue;
+    if (group.length < rowGroupEvents && chars < rowGroupChars) continue;
     yield group;
     group = [];
     chars = 0;

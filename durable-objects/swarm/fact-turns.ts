@@ -1,6 +1,7 @@
 // A device's batch of facts, in as many transactions as it has turns' worth of work: between two of them others run. Each fact has
 // its own name and counts once, so a batch that is cut off, or comes again meanwhile, loses and doubles nothing [P2] [TURN-1].
 
+import { factCost } from '../../core/devices/fact-cost.ts';
 import type { FactBatch, FactsAnswer } from '../../core/devices/port.ts';
 import { turnBytes, turnRows } from '../../core/limits.ts';
 import type { RefusedFact } from '../../core/wire/device.ts';
@@ -39,13 +40,9 @@ function endOfTurn(facts: FactBatch['facts'], start: number): number {
       rows++;
       continue;
     }
-    const { body } = fact;
-    rows += body.type === 'device.described' ? 1 + body.description.operations.length : rowsOfFact;
-    bytes += JSON.stringify(body).length;
+    rows += factCost(fact.body);
+    bytes += JSON.stringify(fact.body).length;
     if (end > start && (rows > turnRows || bytes > turnBytes)) return end;
   }
   return facts.length;
 }
-
-/** Most facts say one thing; the end of an attempt says what follows, too. */
-const rowsOfFact = 2;

@@ -315,7 +315,8 @@ function setTimers(sql: Sql): void {
   const insert = rowInserter(sql);
   const set = (timers: ReturnType<typeof timersOf>): void => {
     insert(
-      { head: 'INSERT INTO timer (key, due, command)', columns: 3, tail: '' },
+      // Tasks of one mission ask for the same one.
+      { head: 'INSERT INTO timer (key, due, command)', columns: 3, tail: 'ON CONFLICT (key) DO NOTHING' },
       timers.flatMap(({ key, at, command }) => [key, at, JSON.stringify(command)]),
     );
   };

@@ -20,10 +20,10 @@ import { type RowMap, replay } from '../../core/swarm/replay.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
 import { timeText } from '../../core/work/view.ts';
 import { first, type Sql } from '../sql-port.ts';
-import { ALONE, type Work } from '../turns.ts';
+import { ALONE, inTurns, type Work } from '../turns.ts';
 import { checkBooks } from './conservation.ts';
 import { rowInserter } from './insert-rows.ts';
-import { cacheSubtrees, hex, journalTree } from './merkle-tree.ts';
+import { hex, journalTree, subtreesInSteps } from './merkle-tree.ts';
 import { readSeal, type Seal, writeSeal } from './seal.ts';
 import { entriesIn } from './snapshots.ts';
 import { readRow } from './swarm-read.ts';
@@ -228,12 +228,7 @@ function isConstraint(cause: unknown): boolean {
 
 async function rootIn(sql: Sql, size: number, work: Work): Promise<string> {
   // The subtrees' roots are kept for the proofs that will be asked for; each time those that are new.
-  for (let upTo = 0; upTo < size; ) {
-    upTo = Math.min(size, upTo + leavesAtOnce);
-    cacheSubtrees(sql, upTo);
-    work.spent(leavesAtOnce / hashesInOne, 0);
-    await work.giveWay();
-  }
+  await inTurns(subtreesInSteps(sql, size), work);
   return hex(
     rootOf(
       journalTree(sql, async () => ok([])),
@@ -266,8 +261,6 @@ async function stateHashIn(sql: Sql, work: Work): Promise<string> {
   return stateHashOf(refs);
 }
 
-/** Leaves whose subtrees are made at once. */
-const leavesAtOnce = 2_048;
 /** A hash costs as much as a part of an event that is decided. */
 const hashesInOne = 16;
 

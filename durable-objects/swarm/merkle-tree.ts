@@ -6,6 +6,7 @@ import { Fault } from '../../core/assert.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { leafOf, rootOf, type TreeReader } from '../../core/journal/merkle.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { atOnce, type Steps } from '../../core/steps.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { first, type Sql } from '../sql-port.ts';
 
@@ -77,6 +78,11 @@ export function journalTree(sql: Sql, readEvents: ReadEvents): JournalTree {
  * events leave the tables: afterwards their blocks cannot be made from rows any more.
  */
 export function cacheSubtrees(sql: Sql, upTo: number): void {
+  atOnce(subtreesInSteps(sql, upTo));
+}
+
+/** `cacheSubtrees`, a subtree at a time: what was kept until then stays. */
+export function* subtreesInSteps(sql: Sql, upTo: number): Steps<void> {
   const block = (start: number) => hotHashes(sql, start);
   for (const size of LEVELS) {
     const last = first(
@@ -89,9 +95,13 @@ export function cacheSubtrees(sql: Sql, upTo: number): void {
     )?.start;
     for (let start = last === null || last === undefined ? 0 : last + size; start + size <= upTo; start += size) {
       keptRoot(sql, block, start, size);
+      yield { rows: size === blockLeaves ? blockLeaves / leavesInOne : 1, bytes: 0 };
     }
   }
 }
+
+/** A leaf that is read and hashed twice costs as much as a part of an event that is decided. */
+const leavesInOne = 8;
 
 /** The root of a complete, aligned subtree of a size that is kept; made and kept when it is asked for the first time. */
 function keptRoot(

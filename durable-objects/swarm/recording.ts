@@ -57,9 +57,9 @@ const now = (): number => Date.now();
 
 export function openRecording(deps: RecordingDeps): Recording {
   const { sql, store, door, objects, log, durable } = deps;
-  const reader = archiveReader(sql, store, objects);
+  const reader = archiveReader(sql, store, objects, deps.work);
   const signer = openSigner({
-    ...{ sql, store, log, durable, now },
+    ...{ sql, store, log, durable, now, work: deps.work },
     readEvents: reader.read,
     outside: objects === null || store.seal() !== null ? null : outsideCheckpoint(objects),
     signingKey: () => signingKey(sql),
@@ -69,7 +69,7 @@ export function openRecording(deps: RecordingDeps): Recording {
     objects &&
     snapshots &&
     openArchive({
-      ...{ sql, store, objects, snapshots, durable, now },
+      ...{ sql, store, objects, snapshots, durable, now, work: deps.work },
       execute: (id, command, within) => archived(id, command, within, door),
       checkpoint: async (size) => {
         const signed = await signer.sign(size);

@@ -3,12 +3,13 @@
 
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { type ParquetWriteOptions, parquetWriteBuffer } from 'hyparquet-writer';
+import { ByteWriter, type ParquetWriteOptions, ParquetWriter } from 'hyparquet-writer';
 import type { SegmentMark } from '../../core/archive/segment.ts';
 import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../core/archive/segment-rows.ts';
-import type { StoredEvent } from '../../core/journal/event.ts';
+import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import { canonical } from '../../core/json.ts';
-import { segmentBytesMax } from '../../core/limits.ts';
+import { rowGroupChars, rowGroupEvents, segmentBytesMax } from '../../core/limits.ts';
+import { ALONE, type Work } from '../turns.ts';
 
 const hashBytes = 32;
 /** Higher levels take six times as long and save one byte in two hundred. */
@@ -72,32 +73,71 @@ export function markEntry(mark: SegmentMark): { readonly key: string; readonly v
   return { key: SEGMENT_MARK_KEY, value: canonical(mark) };
 }
 
-/** A segment's file. One row group and one page a column: it is read whole, or by those who filter columns. */
-export function writeSegment(mark: SegmentMark, events: readonly StoredEvent[]): Uint8Array {
-  const bytes = parquetWriteBuffer({
-    ...EVENT_FILE,
-    rowGroupSize: events.length,
-    pageSize: 0,
-    kvMetadata: [markEntry(mark)],
-    columnData: columnsOf(events),
-  });
-  return new Uint8Array(bytes);
+/** Events as a file's row groups: each is packed, or unpacked, in one turn. */
+function* groupsOf(events: readonly StoredEvent[]): Generator<readonly StoredEvent[]> {
+  let [start, chars] = [0, 0];
+  for (const [index, { body }] of events.entries()) {
+    chars += body.length;
+    if (index + 1 - start < rowGroupEvents && chars < rowGroupChars) continue;
+    yield events.slice(start, index + 1);
+    [start, chars] = [index + 1, 0];
+  }
+  if (start < events.length) yield events.slice(start);
 }
+
+/** A segment's file, a row group at a time and one page a column: it is read whole, or by those who filter columns. */
+export async function writeSegment(
+  mark: SegmentMark,
+  events: readonly StoredEvent[],
+  { spent, giveWay }: Work = ALONE,
+): Promise<Uint8Array> {
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({
+    ...EVENT_FILE,
+    schema: [...EVENT_FILE.schema],
+    writer,
+    kvMetadata: [markEntry(mark)],
+  });
+  for (const group of groupsOf(events)) {
+    await giveWay();
+    await file.write({ columnData: columnsOf(group), rowGroupSize: group.length, pageSize: 0 });
+    spent(group.length / eventsPackedInOne, textOf(group));
+  }
+  await file.finish();
+  return writer.getBytes().slice();
+}
+
+/** An event that is only packed, or unpacked, costs as much as a part of one that is decided. */
+const eventsPackedInOne = 8;
 
 /** What a segment's file holds; null when it is no such file, or a damaged one. */
 export async function readSegment(
   bytes: Uint8Array,
+  { spent, giveWay }: Work = ALONE,
 ): Promise<{ readonly mark: SegmentMark; readonly events: readonly StoredEvent[] } | null> {
   try {
     const metadata = parquetMetadata(bytes);
     const said = metadata.key_value_metadata?.find(({ key }) => key === SEGMENT_MARK_KEY)?.value;
     const mark = segmentMark.parse(JSON.parse(said ?? ''));
-    const rows = await parquetReadObjects({
-      file: { byteLength: bytes.byteLength, slice: (start, end) => copyOf(bytes, start, end) },
-      metadata,
-      compressors: { GZIP: (page) => gunzipSync(page, { maxOutputLength: unpackedBytesMax }) },
-    });
-    return { mark, events: eventsOfRows(rows, mark.previous) };
+    const file = {
+      byteLength: bytes.byteLength,
+      slice: (start: number, end?: number) => copyOf(bytes, start, end),
+    };
+    const compressors = {
+      GZIP: (page: Uint8Array) => gunzipSync(page, { maxOutputLength: unpackedBytesMax }),
+    };
+    const events: StoredEvent[] = [];
+    let rowStart = 0;
+    for (const { num_rows } of metadata.row_groups) {
+      await giveWay();
+      const rowEnd = rowStart + Number(num_rows);
+      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors });
+      const group = eventsOfRows(rows, events.at(-1)?.hash ?? mark.previous);
+      for (const event of group) events.push(event);
+      spent(group.length / eventsPackedInOne, textOf(group));
+      rowStart = rowEnd;
+    }
+    return { mark, events };
   } catch {
     // Whatever a reader stumbles over: it is not what was written.
     return null;

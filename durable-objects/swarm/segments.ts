@@ -4,11 +4,11 @@
 
 import { segmentKey } from '../../core/archive/keys.ts';
 import type { ObjectStore } from '../../core/archive/port.ts';
-import { firstFault, markOf, type SegmentMark, segmentEnd } from '../../core/archive/segment.ts';
+import { firstFaultInSteps, markInSteps, type SegmentMark, segmentEnd } from '../../core/archive/segment.ts';
 import { archiveId } from '../../core/archive/state.ts';
 import { Fault } from '../../core/assert.ts';
 import { sha256Bytes } from '../../core/hash.ts';
-import type { StoredEvent } from '../../core/journal/event.ts';
+import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import {
   hotEventsMax,
   hotEventsMin as hotEventsMinDefault,
@@ -20,8 +20,10 @@ import {
 import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
+import { ALONE, inTurns, type Work } from '../turns.ts';
 import type { ArchiveNotes } from './archive-notes.ts';
-import { cacheSubtrees } from './merkle-tree.ts';
+import { subtreesInSteps } from './merkle-tree.ts';
+import { firstPage, nextPage } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import { readSegment, writeSegment } from './segment-file.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -42,6 +44,8 @@ export interface SegmentDeps {
   durable(): Promise<void>;
   /** `tenant/swarm` that the event at `seq` was hashed with. */
   originAt(seq: number): string;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
   /** Of core/limits.ts where a test says nothing else. */
   readonly segmentEvents?: number;
   readonly hotEventsMin?: number;
@@ -111,20 +115,20 @@ async function archiveUpTo(last: number, most: number, deps: SegmentDeps): Promi
 
 /** The next segment, from the oldest event that is here to `last` at the furthest. Null when there is none to make. */
 async function archiveNext(last: number, most: number, deps: SegmentDeps): Promise<string | null> {
-  const { sql, store, objects, notes } = deps;
+  const { sql, store, objects, notes, work = ALONE } = deps;
   const origin = store.origin();
   const to = nextEnd(last, most, deps);
   if (origin === null || to === null) return null;
   const from = marksOf(store).archivedTo + 1;
-  const made = fileOf(store.events(from, to - from + 1), deps.originAt(from));
+  const made = await fileOf(await eventsIn(from, to, deps), deps.originAt(from), work);
   const key = segmentKey(origin, from, to, made.sha256);
   await forgetOther(key, deps);
   notes.stage({ from, to, key });
   await deps.durable();
   await objects.put(key, made.bytes, { contentType: 'application/vnd.apache.parquet', ifAbsent: true });
-  await readBack(key, made, objects);
+  await readBack(key, made, objects, work);
   // The roots of all subtrees that the rows are under, the one they share with rows that stay too: they cannot be made later.
-  cacheSubtrees(sql, to + ((segmentEventsMin - (to % segmentEventsMin)) % segmentEventsMin));
+  await inTurns(subtreesInSteps(sql, to + ((segmentEventsMin - (to % segmentEventsMin)) % segmentEventsMin)), work);
   const { mark, sha256, bytes, fromAt, toAt } = made;
   const { previous, head, root } = mark;
   const segment = { from, to, fromAt, toAt, previous, head, root, key, sha256, bytes: bytes.byteLength };
@@ -153,7 +157,7 @@ function lastThatFits(from: number, to: number, sql: Sql): number {
   const over = first(
     sql.all<{ seq: number }>(
       `SELECT seq FROM (
-         SELECT seq, sum(length(CAST(body AS BLOB)) + length(command)) OVER (ORDER BY seq) AS bytes
+         SELECT seq, sum(octet_length(body) + length(command)) OVER (ORDER BY seq) AS bytes
          FROM journal WHERE seq BETWEEN ? AND ?
        ) WHERE bytes > ? ORDER BY seq LIMIT 1`,
       from,
@@ -173,15 +177,40 @@ interface Made {
   readonly toAt: number;
 }
 
+/** Events of the tables, a few at a time. */
+async function eventsIn(
+  from: number,
+  to: number,
+  { store, work = ALONE }: SegmentDeps,
+): Promise<readonly StoredEvent[]> {
+  const events: StoredEvent[] = [];
+  let atOnce = firstPage;
+  for (let next = from; next <= to; ) {
+    const page = store.events(next, Math.min(atOnce, to - next + 1));
+    // Whoever counts them sees that one is missing.
+    if (page.length === 0) break;
+    for (const event of page) events.push(event);
+    next += page.length;
+    atOnce = nextPage(page, eventsAtOnce);
+    work.spent(page.length / eventsReadInOne, textOf(page));
+    await work.giveWay();
+  }
+  return events;
+}
+
+/** Where they are small. One that is only read costs as much as a part of one that is decided. */
+const eventsAtOnce = 256;
+const eventsReadInOne = 16;
+
 /** The events themselves are let go: what was stored is checked by the mark, which every one of their hashes is part of. */
-function fileOf(events: readonly StoredEvent[], origin: string): Made {
-  const mark = markOf(origin, events);
-  const bytes = writeSegment(mark, events);
+async function fileOf(events: readonly StoredEvent[], origin: string, work: Work): Promise<Made> {
+  const mark = await inTurns(markInSteps(origin, events), work);
+  const bytes = await writeSegment(mark, events, work);
   return { mark, bytes, sha256: hashOf(bytes), fromAt: events[0]?.at ?? 0, toAt: events.at(-1)?.at ?? 0 };
 }
 
 /** Whether what lies there now is what was to be stored. @throws Fault when it is not: then no row goes */
-async function readBack(key: string, made: Made, objects: ObjectStore): Promise<void> {
+async function readBack(key: string, made: Made, objects: ObjectStore, work: Work): Promise<void> {
   let stored = await objects.get(key);
   if (stored === null || hashOf(stored) !== made.sha256) {
     // An earlier try may have left half a file. The journal does not know this key yet, so nobody reads it: once more, whole.
@@ -191,8 +220,8 @@ async function readBack(key: string, made: Made, objects: ObjectStore): Promise<
   if (stored === null || hashOf(stored) !== made.sha256) {
     throw new Fault('a segment that was read back is not what was stored', { retryable: true });
   }
-  const read = await readSegment(stored);
-  const bad = read === null ? made.mark.from : firstFault(made.mark, read.events);
+  const read = await readSegment(stored, work);
+  const bad = read === null ? made.mark.from : await inTurns(firstFaultInSteps(made.mark, read.events), work);
   // The file is as it was written: it is the rows in the tables that do not hold, and they stay where somebody can look.
   if (bad !== null) throw new Fault(`event ${bad} is not what its hash says: it is not archived`, { retryable: false });
 }

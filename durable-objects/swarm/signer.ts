@@ -16,7 +16,8 @@ import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
-import { cacheSubtrees, hex, type JournalTree, journalTree, type ReadEvents } from './merkle-tree.ts';
+import { ALONE, inTurns, type Work } from '../turns.ts';
+import { hex, type JournalTree, journalTree, type ReadEvents, subtreesInSteps } from './merkle-tree.ts';
 import type { Outside } from './outside-checkpoint.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -29,6 +30,8 @@ export interface SignerDeps {
   readonly outside: Outside | null;
   /** PKCS#8 DER in base64url. */
   signingKey(): string;
+  /** How others get in between; with none of them where nothing is said. */
+  readonly work?: Work;
   now(): number;
   /** Resolves when everything written so far is durable: a checkpoint leaves only after the events it covers are. */
   durable(): Promise<void>;
@@ -169,6 +172,8 @@ export function openSigner(deps: SignerDeps): Signer {
       const compared = await compareWith(before, 'its own record', tree);
       if (!compared.ok) return compared;
     }
+    // All that can be kept of the tree, so that the root is a few dozen reads, however much has come since the last one.
+    await inTurns(subtreesInSteps(sql, store.head().seq), deps.work ?? ALONE);
     const size = wanted ?? store.head().seq;
     if (size < 1 || size > store.head().seq) return err({ code: 'size_ahead', size: store.head().seq });
     const refused = refusal();
@@ -291,7 +296,6 @@ export function openSigner(deps: SignerDeps): Signer {
       // Halted: nothing is due any more. Anything else passes, and is tried again.
       if (!signed.ok && refusal() !== null) return;
       if (!signed.ok) throw new Fault(`nothing was signed: ${signed.error.code}`, { retryable: true });
-      cacheSubtrees(sql, signed.value.size);
       isBehind = true;
       // What is held outside may be longer than this: it is read before it is replaced.
       if (!isCompared) throw new Fault('the checkpoint held outside cannot be read', { retryable: true });

@@ -29,6 +29,7 @@ import type { Sql } from '../sql-port.ts';
 import { ALONE, type Work } from '../turns.ts';
 import { type FrozenRows, freezeRows } from './frozen-rows.ts';
 import { rowInserter } from './insert-rows.ts';
+import { firstPage, nextPage } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
@@ -91,14 +92,14 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
   };
 }
 
-/** Text of the events behind a snapshot. Asked often: each event is looked at once. */
+/** Text of the events behind a snapshot, as bytes: how long a body is stands before it, and none is read. Each is looked at once. */
 function countChars({ sql, store }: SnapshotDeps): (last: number) => number {
   let counted = { last: -1, to: 0, chars: 0 };
   return (last) => {
     if (counted.last !== last) counted = { last, to: last, chars: 0 };
     const head = store.head().seq;
     if (counted.to < head) {
-      const query = 'SELECT sum(length(body)) AS chars FROM journal WHERE seq > ?';
+      const query = 'SELECT sum(octet_length(body)) AS chars FROM journal WHERE seq > ?';
       const [more] = sql.all<{ chars: number | null }>(query, counted.to);
       counted = { last, to: head, chars: counted.chars + (more?.chars ?? 0) };
     }
@@ -168,8 +169,12 @@ async function carryOnInPieces(
   };
   const keys = new Set<string>();
   if (last === 0) for (const kind of KINDS) keys.add(`${kind}/`);
-  for (let from = last === 0 ? to + 1 : last + 1; from <= to; from += turnRows) {
-    const events = store.events(from, Math.min(turnRows, to - from + 1));
+  let eventsAtOnce = firstPage;
+  for (let from = last === 0 ? to + 1 : last + 1; from <= to; ) {
+    const events = store.events(from, Math.min(eventsAtOnce, to - from + 1));
+    if (events.length === 0) break;
+    from += events.length;
+    eventsAtOnce = nextPage(events, turnRows);
     for (const key of keysOf(events)) keys.add(key);
     await giveWay(events.length, textOf(events));
   }
@@ -221,16 +226,35 @@ export function entriesIn(sql: Sql): (range: KeyRange) => Generator<Entry> {
     const end = until === null ? null : until.slice(kind.length + 1);
     let after: string | null = null;
     for (;;) {
-      const rows: { id: string; body: string }[] = sql.all(
-        `SELECT id, body FROM ${kind} WHERE id ${after === null ? '>=' : '>'} ? ${end === null ? '' : 'AND id < ?'} ORDER BY id LIMIT ${pageRows}`,
+      const page: { id: string; bytes: number }[] = sql.all(
+        `SELECT id, octet_length(body) AS bytes FROM ${kind} WHERE id ${after === null ? '>=' : '>'} ? ${end === null ? '' : 'AND id < ?'} ORDER BY id LIMIT ${pageRows}`,
         after ?? bound,
         ...(end === null ? [] : [end]),
       );
+      const last = lastThatFits(page);
+      if (last === null) return;
+      const rows = sql.all<{ id: string; body: string }>(
+        `SELECT id, body FROM ${kind} WHERE id >= ? AND id <= ? ORDER BY id`,
+        page[0]?.id ?? last,
+        last,
+      );
       for (const { id, body } of rows) yield [`${kind}/${id}`, canonicalStored(JSON.parse(body))];
-      if (rows.length < pageRows) return;
-      after = rows.at(-1)?.id ?? null;
+      if (page.length < pageRows && last === page.at(-1)?.id) return;
+      after = last;
     }
   };
+}
+
+/** The last of these rows up to which their text is read in one turn; the first one always is. */
+function lastThatFits(rows: readonly { readonly id: string; readonly bytes: number }[]): string | null {
+  let bytes = 0;
+  let last: string | null = null;
+  for (const row of rows) {
+    bytes += row.bytes;
+    if (last !== null && bytes > turnBytes) break;
+    last = row.id;
+  }
+  return last;
 }
 
 /** Uploads what is staged, a few at once; answers with the bytes it took. */

@@ -12,7 +12,7 @@ import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide, refuseEntry } from '../../core/swarm/decide.ts';
 import { type Draft, openDraft } from '../../core/swarm/draft.ts';
-import { type Effect, react } from '../../core/swarm/react.ts';
+import { type Effect, reactAll } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
@@ -268,12 +268,10 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       dirty.set(key, { kind, id });
       if (kind === 'webhook' || ('unfunded' in row && row.unfunded)) read.forget(kind);
     }
-    for (const event of draft.events) {
-      if (event.type === 'clock.corrected') hurry(event.body.to);
-      for (const effect of react(draft, event)) {
-        keep(effect, transaction.now);
-        transaction.told = true;
-      }
+    for (const event of draft.events) if (event.type === 'clock.corrected') hurry(event.body.to);
+    for (const effect of reactAll(draft)) {
+      keep(effect, transaction.now);
+      transaction.told = true;
     }
   }
 

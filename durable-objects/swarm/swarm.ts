@@ -24,7 +24,15 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import { breakerWindowMs, commandsPerCallMax, exportsMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
+import {
+  breakerWindowMs,
+  commandsPerCallMax,
+  exportsMax,
+  journalPageMax,
+  listLimitMax,
+  planTasksMax,
+  waitSecondsMax,
+} from '../../core/limits.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -222,6 +230,9 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     if (swarm === null) return err({ code: 'swarm_not_found' });
     const why = refuseActor({ row: this.#store.read.row, moment }) ?? refuseReading(this.#store.seal(), query);
     if (why) return err(why);
+    const turn = this.#work.giveWay();
+    if (turn) await turn;
+    this.#work.spent(rowsOfQuery(query), 0);
     const deps = { sql: this.#sql, store: this.#store, moment };
     const { signer, reader } = this.#recording;
     const readEvents = reader.read;
@@ -431,6 +442,12 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const at = Date.now();
     return { at, actor, ids: idSource(at, randomBytes(10)), commandId: `read:${actorName(actor)}`, trace: null };
   }
+}
+
+/** Rows that an answer is made of, about: a mission's view asks all of its tasks, a list at most a page of rows. */
+function rowsOfQuery(query: Query): number {
+  if (query.type === 'mission') return planTasksMax / eventsReadInOne;
+  return 'limit' in query ? Math.min(query.limit, listLimitMax) / eventsReadInOne : 1 / eventsReadInOne;
 }
 
 /** An event that is only read costs as much as a part of one that is decided. */

@@ -61,14 +61,28 @@ function goOn(begun: readonly DueTimer[], deps: TimerDeps): void {
   for (const timer of stillSet(begun.map(idOf), deps)) if (!runOne(timer, deps)) return;
 }
 
+interface DueDeps {
+  durable(): Promise<void>;
+  /** To be awaited before the next piece of work; null when there is nothing to wait for. */
+  giveWay(): Promise<void> | null;
+}
+
+/** What timers have set for at once is done in so many rounds, before the rest waits for the next alarm. */
+const roundsMax = 20;
+
 /** Runs what is due, written down first; when a turn's worth is done, others run before the rest [TURN-1]. */
-export async function runDueTimers(
-  deps: TimerDeps,
-  { durable, giveWay }: { durable(): Promise<void>; giveWay(): Promise<void> | null },
-): Promise<void> {
-  const begun = beginTimers(deps);
-  if (begun.length === 0) return;
-  await durable();
+export async function runDueTimers(deps: TimerDeps, due: DueDeps): Promise<void> {
+  for (let round = 0; round < roundsMax; round++) {
+    const begun = beginTimers(deps);
+    if (begun.length === 0) return;
+    await due.durable();
+    await runInTurns(begun, deps, due.giveWay);
+    // What could not be done just now is left to the next alarm, and all else with it.
+    if (timersLeft(deps.sql, begun.map(idOf)).length > 0) return;
+  }
+}
+
+async function runInTurns(begun: readonly DueTimer[], deps: TimerDeps, giveWay: DueDeps['giveWay']): Promise<void> {
   let turn: Promise<void> | null = null;
   const execute = (command: Execute): void => {
     turn = giveWay();

@@ -22,6 +22,7 @@ import { openSigner, type Signer } from '../../durable-objects/swarm/signer.ts';
 import { newSigningKey } from '../../durable-objects/swarm/signing-key.ts';
 import { createSnapshots, type Snapshots } from '../../durable-objects/swarm/snapshots.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
+import { ALONE, type Work } from '../../durable-objects/turns.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
 import { memoryObjectStore } from '../contract/memory-object-store.ts';
 import { createSwarm, entropyOf, OWNER, START, SYSTEM } from '../core/memory-swarm.ts';
@@ -35,6 +36,8 @@ export interface ArchiveOptions {
   readonly segmentEvents?: number;
   readonly hotEventsMin?: number;
   readonly cacheBytes?: number;
+  /** How others get in between its chores. */
+  readonly work?: Work;
   readonly originAt?: (seq: number) => string;
 }
 
@@ -86,6 +89,7 @@ export class ArchivedSwarm {
   reopen(): void {
     const sql = this.#options.around?.(this.sql) ?? this.sql;
     const { objects } = this;
+    const { work = ALONE } = this.#options;
     this.store = openSwarmStore(sql, { now: () => this.now, entropy: () => entropyOf(++this.#draws + this.#base()) });
     this.signer = openSigner({
       sql,
@@ -97,6 +101,7 @@ export class ArchivedSwarm {
       now: () => this.now,
       durable: async () => {},
       log: () => {},
+      work,
     });
     const execute: ArchiveDeps['execute'] = (id, command, within) => {
       const sent = { id, command, actor: SYSTEM, remember: false };
@@ -107,7 +112,7 @@ export class ArchivedSwarm {
       if (!result?.ok) throw new Fault(`refused: ${result?.error.code}`, { retryable: true });
     };
     const own = (id: string, command: SwarmCommand): void => execute(id, command, () => {});
-    this.snapshots = createSnapshots({ sql, store: this.store, objects, execute: own, everyEvents: 200 });
+    this.snapshots = createSnapshots({ sql, store: this.store, objects, execute: own, everyEvents: 200, work });
     this.archive = openArchive({
       sql,
       store: this.store,
@@ -125,6 +130,7 @@ export class ArchivedSwarm {
       durable: async () => {},
       originAt: this.#options.originAt ?? (() => this.store.origin() ?? ''),
       now: () => this.now,
+      work,
       segmentEvents: this.#options.segmentEvents ?? 256,
       hotEventsMin: this.#options.hotEventsMin ?? 256,
     });

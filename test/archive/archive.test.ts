@@ -132,7 +132,7 @@ describe('files', () => {
       head: events.at(-1)?.hash,
       root: segment.root,
     });
-    expect(Buffer.from(writeSegment(file?.mark as never, events)).equals(Buffer.from(bytes))).toBe(true);
+    expect(Buffer.from(await writeSegment(file?.mark as never, events)).equals(Buffer.from(bytes))).toBe(true);
     expect(firstFault(file?.mark as never, events)).toBeNull();
   });
 

@@ -11,10 +11,12 @@ export interface Neighbour {
   readonly name: string;
   /** What it is, in a few words. */
   readonly about: string;
-  /** One round of it. Answers when it is over. */
-  round(): Promise<void>;
+  /** One round of it. Answers when it is over; throws when `signal` ends it before. */
+  round(signal?: AbortSignal): Promise<void>;
   /** What is to be there first. */
   prepare?(): Promise<void>;
+  /** Ends what a round that was ended has left running. */
+  settle?(): Promise<void>;
   end?(): void;
 }
 
@@ -24,6 +26,9 @@ const LAYERS = 5;
 const LEAVES = 39;
 const MISSIONS = 40;
 const MISSION_TASKS = 100;
+/** A journal that is worth reading: so many missions at once, or as many of their events as come in so long. */
+const JOURNAL_MISSIONS = 10;
+const journalMsMax = 15_000;
 const DIFFERENCES = 8;
 const LOG_INS = 32;
 const framesPerSecond = 1.5;
@@ -34,16 +39,33 @@ const roundMsMax = 120_000;
 /** The ones of this tenant; each works alone as well. */
 export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] {
   const { apiKey } = tenant;
-  const ask = (method: string, path: string, body?: unknown): Promise<Answer> => send(url, apiKey, method, path, body);
-  const runMission = async (plan: object): Promise<void> => {
+  const asks =
+    (signal?: AbortSignal): Ask =>
+    (method, path, body) =>
+      send(new URL(path, url), apiKey, { method, body, ...(signal ? { signal } : {}) });
+  const running = new Set<string>();
+  const runMission = async (plan: object, ask: Ask): Promise<void> => {
     const { json } = await ask('POST', '/v1/missions', { plan });
-    await ended(`/v1/missions/${json.id}`, ask);
+    const path = `/v1/missions/${json.id}`;
+    running.add(path);
+    await until(async () => (await ask('GET', path)).json.state !== 'running');
+    running.delete(path);
+  };
+  const settle = async (): Promise<void> => {
+    const ask = asks();
+    for (const path of running) await ask('POST', `${path}/cancel`);
+    running.clear();
   };
   let filled: Promise<void> | null = null;
-  /** A journal that is worth reading: tens of thousands of events. */
   const longJournal = (): Promise<void> => {
     filled ??= (async () => {
-      for (let i = 0; i < MISSIONS; i++) await runMission(honestPlan());
+      const signal = AbortSignal.timeout(journalMsMax);
+      const plans = Array.from({ length: JOURNAL_MISSIONS }, honestPlan);
+      // What does not end in time has made events all the same.
+      await Promise.all(
+        plans.map((plan) => runMission(plan, asks(signal)).catch((cause) => unlessEnded(signal, cause))),
+      );
+      await settle();
     })();
     return filled;
   };
@@ -59,27 +81,31 @@ export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] 
     {
       name: 'mission',
       about: `a mission of ${LAYERS * (LEAVES + 1)} tasks of ${heavyBytes / 1_000} kB`,
-      round: () => runMission(heavyPlan()),
+      round: (signal) => runMission(heavyPlan(), asks(signal)),
+      settle,
     },
     {
       name: 'missions',
       about: `${MISSIONS} missions of ${MISSION_TASKS} tasks at once`,
-      round: async () => {
-        await Promise.all(Array.from({ length: MISSIONS }, () => runMission(honestPlan())));
+      round: async (signal) => {
+        await Promise.all(Array.from({ length: MISSIONS }, () => runMission(honestPlan(), asks(signal))));
       },
+      settle,
     },
     {
       name: 'differences',
       about: `${DIFFERENCES} differences over a long journal at once`,
       prepare: longJournal,
-      round: async () => {
+      round: async (signal) => {
+        const ask = asks(signal);
         await Promise.all(Array.from({ length: DIFFERENCES }, () => ask('GET', '/v1/history/diff?from=1')));
       },
     },
     {
       name: 'log-ins',
       about: `${LOG_INS} log-ins at once`,
-      round: async () => {
+      round: async (signal) => {
+        const ask = asks(signal);
         const logIn = (): Promise<Answer> =>
           ask('POST', '/v1/login', { email: `${randomUUID()}@example.com`, password: 'a pass phrase of nobody' });
         await Promise.all(Array.from({ length: LOG_INS }, logIn));
@@ -107,7 +133,8 @@ export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] 
       name: 'exports',
       about: 'four exports at once, two of them Parquet',
       prepare: longJournal,
-      round: async () => {
+      round: async (signal) => {
+        const ask = asks(signal);
         const format = ['ndjson', 'parquet', 'ndjson', 'parquet'];
         await Promise.all(format.map((format) => ask('GET', `/v1/export?format=${format}`)));
       },
@@ -116,7 +143,8 @@ export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] 
       name: 'imports',
       about: 'an export, brought in again',
       prepare: longJournal,
-      round: async () => {
+      round: async (signal) => {
+        const ask = asks(signal);
         const { text } = await ask('GET', '/v1/export');
         const { json } = await ask('POST', '/v1/imports', text);
         await ask('DELETE', `/v1/imports/${json.id}`);
@@ -126,7 +154,8 @@ export function neighboursOf(url: string, tenant: Tenant): readonly Neighbour[] 
       name: 'forks',
       about: 'a fork, its what-if and its comparison',
       prepare: longJournal,
-      round: async () => {
+      round: async (signal) => {
+        const ask = asks(signal);
         const { json } = await ask('POST', '/v1/forks', { name: 'fork', at: { seq: 500 } });
         const path = `/v1/forks/${json.id}`;
         await until(async () => (await ask('GET', path)).json.state === 'ready');
@@ -182,10 +211,15 @@ function honestPlan(): object {
 }
 
 /** Sends one request; what the platform asks to wait for is asked again when it says so. */
-async function send(url: string, apiKey: string, method: string, path: string, body?: unknown): Promise<Answer> {
+async function send(
+  url: URL,
+  apiKey: string,
+  { method, body, signal }: { readonly method: string; readonly body: unknown; readonly signal?: AbortSignal },
+): Promise<Answer> {
   for (;;) {
-    const response = await fetch(new URL(path, url), {
+    const response = await fetch(url, {
       method,
+      ...(signal ? { signal } : {}),
       headers: {
         authorization: `Bearer ${apiKey}`,
         ...(body === undefined
@@ -199,16 +233,17 @@ async function send(url: string, apiKey: string, method: string, path: string, b
     const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '') && text !== '';
     const retryAfter = Number(response.headers.get('retry-after'));
     if ((status === 429 || status === 503) && retryAfter > 0) {
-      await pause(Math.min(retryAfter, 5) * 1_000);
+      await pause(Math.min(retryAfter, 5) * 1_000, null, { ...(signal ? { signal } : {}) });
       continue;
     }
-    if (status >= 500) throw new Error(`${method} ${path} was answered with ${status}: ${text.slice(0, 300)}`);
+    if (status >= 500) throw new Error(`${method} ${url.pathname} was answered with ${status}: ${text.slice(0, 300)}`);
     return { status, text, json: isJson ? JSON.parse(text) : null };
   }
 }
 
-async function ended(path: string, ask: Ask): Promise<void> {
-  await until(async () => (await ask('GET', path)).json.state !== 'running');
+/** @throws what it was given, unless the signal was the cause of it */
+export function unlessEnded(signal: AbortSignal, cause: unknown): void {
+  if (!signal.aborted) throw cause;
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {

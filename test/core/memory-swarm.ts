@@ -9,7 +9,7 @@ import type { SwarmCommand } from '../../core/swarm/commands.ts';
 import { decide } from '../../core/swarm/decide.ts';
 import { openDraft } from '../../core/swarm/draft.ts';
 import type { EventType, SwarmEvent } from '../../core/swarm/events.ts';
-import { type Effect, react } from '../../core/swarm/react.ts';
+import { type Effect, reactAll } from '../../core/swarm/react.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { RowMap } from '../../core/swarm/replay.ts';
 import type { Kind, Rows } from '../../core/swarm/state.ts';
@@ -63,7 +63,7 @@ export class MemorySwarm {
     if (!result.ok) return { result, events: [], types: [], effects: [], view: null };
     this.events.push(...draft.events);
     for (const [key, { row }] of draft.rows) this.rows.set(key, row);
-    const effects = draft.events.flatMap((event) => react(draft, event));
+    const effects = reactAll(draft);
     for (const effect of effects) {
       if (effect.kind === 'timer') this.timers.set(effect.key, effect);
       if (effect.kind === 'no-timer') this.timers.delete(effect.key);

@@ -40,6 +40,8 @@ function step(key: string, after: readonly string[], input: Json): PlanTask {
 function runAll(swarm: StoreSwarm, mission: string): void {
   for (let left = true; left; ) {
     left = false;
+    // What one decision has left to the next.
+    swarm.runUntil(swarm.now + 1);
     for (const { task: id } of swarm.row('mission', mission).tasks) {
       const [found] = swarm.sql.all<{ attempt: string }>(
         `SELECT attempt FROM task WHERE id = ? AND state = 'leased'`,

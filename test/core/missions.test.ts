@@ -8,9 +8,10 @@ import {
   missionsOpenMax,
   planDepthMax,
   planTasksMax,
-  resultsFilledBytesMax,
   taskInputBytesMax,
   tasksOpenMax,
+  walkBytes,
+  walkBytesOfTask,
 } from '../../core/limits.ts';
 import type { PlanTask } from '../../core/missions/commands.ts';
 import { checkPlan, fillInput, resultsNamed } from '../../core/missions/plan.ts';
@@ -168,18 +169,49 @@ describe('a mission', () => {
     },
   );
 
-  test('[MISSION-5] one success puts a bounded number of bytes into the inputs of others', () => {
-    const large = 'x'.repeat(taskInputBytesMax - 100);
-    const most = Math.floor(resultsFilledBytesMax / taskInputBytesMax);
-    for (const users of [most, most + 1]) {
+  test('[MISSION-11] one decision puts a bounded number of bytes into inputs; the next, which a timer makes, goes on', () => {
+    const swarm = aSwarm({ supplyMicro: 1e6 });
+    aDevice(swarm, { parallel: 64 });
+    const part = 'x'.repeat(60_000);
+    const uses = Array.from({ length: 12 }, (_, n) => step(`k${n}`, ['a'], { $result: 'a' }));
+    const { mission, task } = start(swarm, [step('a'), ...uses]);
+    const counts: number[] = [];
+    const released = ({ types }: { types: readonly string[] }) =>
+      counts.push(types.filter((type) => type === 'task.released').length);
+    released(succeed(swarm, task('a'), part));
+    // One that ends meanwhile ends nothing but itself.
+    released(succeed(swarm, task('k0'), 'done'));
+    expect(swarm.row('mission', mission).state).toBe('running');
+    while (swarm.timers.has(`mission/${mission}`)) released(swarm.fire(`mission/${mission}`));
+    const most = Math.ceil(walkBytes / part.length);
+    expect(counts).toEqual([most, 0, most, 12 - 2 * most]);
+    expect(states(swarm, mission)).not.toContain('waiting');
+    for (const { key } of uses.slice(1)) succeed(swarm, task(key), 'done');
+    expect(swarm.row('mission', mission).state).toBe('succeeded');
+  });
+
+  test.each(['fails', 'is cancelled'])(
+    '[MISSION-11] a mission that %s ends a bounded part of it in each decision',
+    (how) => {
       const swarm = aSwarm({ supplyMicro: 1e6 });
       aDevice(swarm, { parallel: 64 });
-      const uses = Array.from({ length: users }, (_, n) => step(`k${n}`, ['a'], { part: { $result: 'a' } }));
-      const { mission, task } = start(swarm, [step('a'), ...uses]);
-      succeed(swarm, task('a'), large);
-      expect(swarm.row('mission', mission).state).toBe(users === most ? 'running' : 'failed');
-    }
-  });
+      const waiting = Array.from({ length: 200 - 2 }, (_, n) => step(`k${n}`, ['a']));
+      const { mission, task } = start(swarm, [step('a'), step('b'), ...waiting]);
+      const counts: number[] = [];
+      const ended = ({ types }: { types: readonly string[] }) =>
+        counts.push(types.filter((type) => type === 'task.cancelled').length);
+      if (how === 'fails') ended(fail(swarm, task('a'), false));
+      else ended(swarm.when({ type: 'CancelMission', mission }));
+      expect(swarm.row('mission', mission).state).toBe(how === 'fails' ? 'failed' : 'cancelled');
+      // What is left and ends by itself meanwhile starts nothing.
+      while (swarm.timers.has(`mission/${mission}`)) ended(swarm.fire(`mission/${mission}`));
+      expect(counts).toHaveLength(2);
+      expect(Math.max(...counts)).toBeLessThanOrEqual(walkBytes / walkBytesOfTask);
+      expect(counts.reduce((sum, count) => sum + count)).toBe(how === 'fails' ? 199 : 200);
+      expect([...swarm.timers.keys()]).toEqual(['cycle']);
+      expect(swarm.available('tenant')).toBe(1e6);
+    },
+  );
 
   test.each(['fails', 'is cancelled', 'expires'] as const)(
     '[MISSION-6] the first task that %s ends the mission, and what is still open of it',

@@ -183,8 +183,7 @@ describe('the page of the device protocol', () => {
     const internal = [
       'ordersExpiredPerWake',
       'poisonCharsMax',
-      'factsPieceCostMax',
-      'factsPieceBytesMax',
+      'factsCallCostMax',
       'reportsPerRound',
       'reportRoundsMax',
       'reportTriesMax',

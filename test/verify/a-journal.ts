@@ -149,7 +149,7 @@ export function taskProof(): object {
 }
 
 /** An archive of the journal in segments of `sizes` events: its files by name. */
-export function anArchive(sizes: readonly number[]): Map<string, Uint8Array> {
+export async function anArchive(sizes: readonly number[]): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   const segments: object[] = [];
   let from = 1;
@@ -159,7 +159,7 @@ export function anArchive(sizes: readonly number[]): Map<string, Uint8Array> {
       ...{ from, to: from + size - 1, previous: rows[0]?.previous ?? '', head: rows.at(-1)?.hash ?? '' },
       root: hex(rootOf({ leaf: (index) => leafOf(rows[index]?.hash ?? '') }, size)),
     };
-    const bytes = writeSegment({ origin, ...said }, rows);
+    const bytes = await writeSegment({ origin, ...said }, rows);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const key = segmentKey(origin, said.from, said.to, sha256);
     files.set(basename(key), bytes);

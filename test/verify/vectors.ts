@@ -103,7 +103,7 @@ export const TEXTS: Readonly<Record<string, string>> = texts();
 
 if (import.meta.main) {
   const files = new Map<string, string | Uint8Array>(Object.entries(TEXTS));
-  for (const [name, bytes] of anArchive([8, 8, 5])) files.set(`archive/${name}`, bytes);
+  for (const [name, bytes] of await anArchive([8, 8, 5])) files.set(`archive/${name}`, bytes);
   files.set('export.parquet', await aParquetExport());
   for (const [name, content] of files) {
     const path = join(folder, name);

@@ -123,7 +123,7 @@ describe('the archive of a swarm’s object', () => {
     );
     const file = await readSegment(bytes);
     if (!file) throw new Error('not read');
-    expect(Buffer.from(writeSegment(file.mark, file.events)).equals(Buffer.from(bytes))).toBe(true);
+    expect(Buffer.from(await writeSegment(file.mark, file.events)).equals(Buffer.from(bytes))).toBe(true);
   });
 
   test('[ARCHIVE-13] the retention is the tenant’s to set', async () => {
