@@ -3,7 +3,7 @@
 // the rest at once, in the next one [MISSION-11].
 
 import { assert } from '../assert.ts';
-import type { MissionId, TaskId } from '../ids.ts';
+import type { MissionId } from '../ids.ts';
 import type { Json } from '../json.ts';
 import {
   deadlineMsDefault,

@@ -30,6 +30,7 @@ export function place(draft: Draft, task: Placed): boolean {
   let neededMicro: number | null = null;
   for (const [index, { candidate, score }] of ranked.able.entries()) {
     if (!candidate.free) continue;
+    if (isLeftOver(draft, task)) return false;
     const { route } = candidate;
     const leaseMs = Math.min(route.leaseMs, leaseMsMax, task.deadline - at);
     const held = hold(
@@ -72,6 +73,11 @@ export function place(draft: Draft, task: Placed): boolean {
   if (neededMicro !== null && !task.unfunded)
     draft.emit({ type: 'task.unfunded', subject: `task/${task.id}`, body: { task: task.id, neededMicro } });
   return false;
+}
+
+/** What a mission has left open when it ended is taken back by its next decision [MISSION-11]: until then nobody begins it. */
+function isLeftOver(draft: Draft, { mission }: Placed): boolean {
+  return mission !== null && draft.row('mission', mission)?.state !== 'running';
 }
 
 /** Why a new task would never be done as asked; null when some route may do it, now or later. */

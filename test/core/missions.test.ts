@@ -213,6 +213,24 @@ describe('a mission', () => {
     },
   );
 
+  test('[MISSION-11] what an ended mission has left to the next decision is given to nobody', () => {
+    const swarm = aSwarm({ supplyMicro: 1e6 });
+    aDevice(swarm, { parallel: 1 });
+    const { mission } = start(
+      swarm,
+      Array.from({ length: 200 }, (_, n) => step(`k${n}`)),
+    );
+    const other = swarm.do({ type: 'RequestTask', operation: 'text.summarize', input: null });
+    const { types } = swarm.when({ type: 'CancelMission', mission });
+    expect(states(swarm, mission)).toContain('queued');
+    expect(states(swarm, mission)).not.toContain('leased');
+    expect(types.filter((type) => type === 'task.leased')).toHaveLength(1);
+    expect(swarm.row('task', other).state).toBe('leased');
+    swarm.fire(`mission/${mission}`);
+    expect(states(swarm, mission)).not.toContain('queued');
+    expect(swarm.available('tenant')).toBe(1e6 - 100);
+  });
+
   test.each(['fails', 'is cancelled', 'expires'] as const)(
     '[MISSION-6] the first task that %s ends the mission, and what is still open of it',
     (how) => {
