@@ -34,7 +34,7 @@ export const commandsPerCallMax = 1_000;
 
 /** Rows or events, and bytes of their text, that one tenant works on before it lets others run: under ten milliseconds of each. */
 export const turnRows = 64;
-export const turnBytes = 512 * 1024;
+export const turnBytes = 256 * 1024;
 /** Requests of one tenant that may be in flight while another tenant has some too; 32 KiB of a body weigh as much as one. */
 export const shareInFlightMax = 64;
 
