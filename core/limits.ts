@@ -64,7 +64,7 @@ export const planTasksMax = 200;
 export const planDepthMax = 50;
 /** What one decision does for the tasks of a mission, in bytes of their text; each counts so much besides. The next one goes on. */
 export const walkBytes = turnBytes / 2;
-export const walkBytesOfTask = 2 * 1024;
+export const walkBytesOfTask = 1024;
 /** Characters of stored tasks that one success may read again for their results: parsed in less than a tenth of a second. */
 export const resultsReadCharsMax = 16 * 1024 * 1024;
 export const missionsOpenMax = 200;
