@@ -303,11 +303,12 @@ describe('[P18] reports', () => {
   it('of many devices do not wait for one another', async () => {
     const place = aSquad();
     for (let n = 0; n < 10; n++) await connect(place, aDevice(place));
-    place.script.delayMs = 20;
+    place.script.delayMs = 200;
     await evictDurableObject(place.squad, { webSockets: 'close' });
     const start = performance.now();
     await place.squad.deliver([]);
     await eventually(() => place.script.left.length === 10);
-    expect(performance.now() - start).toBeLessThan(150);
+    // One after the other they would take two seconds.
+    expect(performance.now() - start).toBeLessThan(1_500);
   });
 });
