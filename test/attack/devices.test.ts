@@ -161,14 +161,15 @@ test('[DEVICE-21] [DEVICE-7] floods of facts, endless pieces and huge descriptio
     expect(await line.until('never')).toBe(4429);
   });
   await beside(async () => {
-    const line = await comeIn(device);
+    // Another device: the first has used up its share for now.
+    const line = await comeIn(await aDevice());
     // One message that never ends: its first piece, then more than the runtime gathers of one (32 MiB).
     line.socket.send(Buffer.from('{"type":"facts'), 0x01);
     for (let n = 0; n < 600; n++) line.socket.send(randomBytes(65_536), 0x00);
     expect([1009, 4413, 4400, 1002, 1007, null]).toContain(await line.until('never'));
   });
   await beside(async () => {
-    const line = await comeIn(device, { epoch: 1, seq: 1_000_000 });
+    const line = await comeIn(await aDevice(), { epoch: 1, seq: 1_000_000 });
     line.say({ type: 'facts', epoch: line.epoch, facts: [{ seq: 1, at: 0, body: 'x'.repeat(921_600) }] });
     expect(await line.until('never')).toBe(4413);
   });

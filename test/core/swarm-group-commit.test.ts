@@ -85,7 +85,7 @@ describe('group commit', () => {
     const small = Promise.all(Array.from({ length: 40 }, (_, n) => submit([command(`s${n}`)])));
     for (let i = 0; i < 12; i++) await turn();
     await Promise.all([calls, small]);
-    expect(groups.map((group) => group.length)).toEqual([1, 2, 2, 2, 2, 2, 2, 16, 16, 8]);
+    expect(groups.map((group) => group.length)).toEqual([1, 2, 2, 2, 2, 2, 16, 16, 10]);
   });
 
   test('[TURN-1] the next transaction waits until others have had their turn', async () => {

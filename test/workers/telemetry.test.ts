@@ -40,7 +40,7 @@ test('[TELEMETRY-9] in workerd messages become Parquet objects; they are acknowl
     explicitAcks: ['m1', 'm3'],
     retryMessages: [{ msgId: 'm2' }],
   });
-  expect(reports).toEqual([['telemetry', { files: 2, rows: 3, acknowledged: 2, poison: 1, failed: 0 }, undefined]]);
+  expect(reports).toEqual([['telemetry', { files: 2, rows: 3, acknowledged: 2, poison: 1, failed: 0 }]]);
   const { objects } = await ARCHIVE.list({
     prefix: `telemetry/tenant=${tenant()}/swarm=${swarm()}/date=2026-11-20/hour=12/`,
   });
