@@ -26,6 +26,8 @@ export function place(draft: Draft, task: Placed): boolean {
   const { at, ids } = draft.moment;
   // Its time is over and the timer that says so is late: nobody is given what cannot be done any more.
   if (task.deadline <= at) return false;
+  // Of a mission that has ended nothing begins any more, though it is for the next decision to end it [MISSION-11].
+  if (task.mission !== null && draft.row('mission', task.mission)?.state !== 'running') return false;
   const ranked = rank(draft.candidates(task.operation), { ...task, tried: triedBy(task) });
   let neededMicro: number | null = null;
   for (const [index, { candidate, score }] of ranked.able.entries()) {
