@@ -78,10 +78,15 @@ export interface RowCache {
   flush(): void;
 }
 
+/** A row as the text that is stored. */
+export function readText(sql: Sql, kind: Kind, id: string): string | null {
+  return first(sql.all<BodyRow>(GET[kind], id))?.body ?? null;
+}
+
 export function readRow<K extends Kind>(sql: Sql, kind: K, id: string): Rows[K] | null {
-  const stored = first(sql.all<BodyRow>(GET[kind], id));
+  const stored = readText(sql, kind, id);
   // Written by this store from a row of this kind.
-  return stored ? (JSON.parse(stored.body) as Rows[K]) : null;
+  return stored === null ? null : (JSON.parse(stored) as Rows[K]);
 }
 
 /** The port of decisions over SQLite. It remembers what every command asks for, until a row that matters has changed. */
