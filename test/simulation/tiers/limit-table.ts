@@ -89,6 +89,8 @@ export const NOT_REACHED = {
   importLineBytesMax: IMPORT,
   importBatchBytesMax: SIZE,
   importBatchLinesMax: SIZE,
+  importRowsCharsMax: SIZE,
+  importRowsOfEventCharsMax: IMPORT,
   importSilenceMsMax: IMPORT,
   importAbandonedMs: PACE,
   importsMax: DIRECTORY,
