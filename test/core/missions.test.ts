@@ -221,9 +221,7 @@ describe('a mission', () => {
       const steps = Array.from({ length: 200 }, (_, n) => step(`k${n}`));
       const { mission, task } = start(swarm, steps);
       const other = swarm.do({ type: 'RequestTask', operation: 'text.summarize', input: null });
-      const ended = [
-        how === 'fails' ? fail(swarm, task('k0'), false) : swarm.when({ type: 'CancelMission', mission }),
-      ];
+      const ended = [how === 'fails' ? fail(swarm, task('k0'), false) : swarm.when({ type: 'CancelMission', mission })];
       expect(states(swarm, mission)).toContain('queued');
       while (swarm.timers.has(`mission/${mission}`)) ended.push(swarm.fire(`mission/${mission}`));
       const leased = ended.flatMap(({ events }) => events.filter(({ type }) => type === 'task.leased'));
