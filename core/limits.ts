@@ -176,6 +176,8 @@ export const importBatchLinesMax = 128;
 export const importRowsCharsMax = 4 * 1024 * 1024;
 /** The same of one event: more than a hundred tasks of a swarm have, whose times are moved together. */
 export const importRowsOfEventCharsMax = 48 * 1024 * 1024;
+/** What is asked of all tasks of a mission at once: of one of them, more than three attempts that failed say. */
+export const importBriefBytesMax = 64 * 1024;
 /** Whoever sends an export sends something at least so often. */
 export const importSilenceMsMax = 30_000;
 /** An import that nobody goes on with is thrown away after so long. */
@@ -230,6 +232,7 @@ assert(
   rowsMovedAtOnce * (taskInputBytesMax + taskResultBytesMax) < importRowsOfEventCharsMax,
   'what a swarm has said can be brought in',
 );
+assert(attemptsMax * 6 * errorMessageCharsMax < importBriefBytesMax, 'a task that has failed can be brought in');
 assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
 assert(eventBodyBytesMax * 2 < segmentBytesMax && segmentBytesMax * 2 < objectBytesMax, 'a segment is one object');

@@ -12,17 +12,20 @@ import { readExportHeader } from '../../core/journal/export-lines.ts';
 import { rootOf } from '../../core/journal/merkle.ts';
 import {
   importAbandonedMs,
+  importBriefBytesMax,
   importRowsCharsMax,
   importRowsOfEventCharsMax,
   storageBytesRefuse,
 } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { drawJson, roomFor } from '../../core/room.ts';
 import { isShown, show } from '../../core/swarm/answer.ts';
 import type { SwarmEvent } from '../../core/swarm/events.ts';
 import { touches } from '../../core/swarm/evolve.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { type RowMap, replay } from '../../core/swarm/replay.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
+import { briefOf } from '../../core/work/brief.ts';
 import { timeText } from '../../core/work/view.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
@@ -254,11 +257,17 @@ function showAll(sql: Sql, rows: RowMap): void {
       const kind = kindOf(key);
       // A mission's tasks are shown by themselves.
       if (isShown(kind)) show(kind, made, { row, tasksOf: () => [] });
+      if (kind === 'task' && !isBrief(made as Rows['task'])) throw new Defect('a task says more than a swarm lets it');
       if (isTimed(kind)) for (const { at } of timersOf(kind, made as Rows[Timed])) timeText(at); // as above
     }
   } catch (cause) {
     throw new Unfit('an event makes a row that cannot be shown', { cause });
   }
+}
+
+/** Whoever asks for a mission gets the briefs of all its tasks at once: each is as small as that of a swarm's own. */
+function isBrief(task: Rows['task']): boolean {
+  return drawJson(roomFor(importBriefBytesMax), briefOf(task));
 }
 
 function touchesOf({ type, subject, body, command }: StoredEvent) {

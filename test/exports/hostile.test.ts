@@ -10,6 +10,8 @@ import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import { leafOf, rootOf } from '../../core/journal/merkle.ts';
 import { canonical } from '../../core/json.ts';
 import {
+  attemptsMax,
+  errorMessageCharsMax,
   importAbandonedMs,
   importBatchBytesMax,
   importLineBytesMax,
@@ -135,6 +137,26 @@ describe('journals whose hashes hold', () => {
     const tooLarge = await refusal(forged(...large(few, 300_000), move(few)));
     expect(tooLarge).toMatchObject({ code: 'import_invalid', seq: seq - 2, detail: expect.stringContaining('follow') });
   }, 60_000);
+
+  test('[EXPORT-5] [P15] what is asked of all tasks of a mission at once is small in each', async () => {
+    const failedWith = (chars: number, tries: number) =>
+      Array.from({ length: tries }, (_, n) => {
+        const of = { task: 'tsk_0', attempt: `att_${n}`, executor: 'cloud' };
+        const lease = { leaseMs: 1, leaseUntil: START + 1, score: 1, fallback: [], priceMicro: 1, hold: 'trf_1' };
+        const error = { code: 'broke', message: 'é'.repeat(chars), retryable: true };
+        return [
+          { type: 'task.leased', body: { ...of, ...lease, n: n + 1, route: 'swarm.echo@cloud' } },
+          { type: 'attempt.failed', body: { ...of, error, durationMs: 1 } },
+        ];
+      }).flat();
+    const [asked] = large(['tsk_0'], 10);
+    if (!asked) throw new Error('a task is asked for first');
+    expect(await new AnObject().take(forged(asked, ...failedWith(errorMessageCharsMax, attemptsMax)))).toMatchObject({
+      ok: true,
+    });
+    const error = await refusal(forged(asked, ...failedWith(20_000, attemptsMax)));
+    expect(error).toMatchObject({ code: 'import_invalid', seq: next + 4 });
+  });
 
   test('[TURN-1] small events that change large rows are stored a few at a time, and others come in between', async () => {
     const tasks = named(100);

@@ -91,6 +91,7 @@ export const NOT_REACHED = {
   importBatchLinesMax: SIZE,
   importRowsCharsMax: SIZE,
   importRowsOfEventCharsMax: IMPORT,
+  importBriefBytesMax: IMPORT,
   importSilenceMsMax: IMPORT,
   importAbandonedMs: PACE,
   importsMax: DIRECTORY,
