@@ -172,6 +172,12 @@ export const importLineBytesMax = eventBodyBytesMax + 64 * 1024;
 /** Lines that go to the object at once: one transaction, a few turns' worth. */
 export const importBatchBytesMax = 512 * 1024;
 export const importBatchLinesMax = 128;
+/** Text of stored rows that events change, as far as one transaction reads and writes it before others come in. */
+export const importRowsCharsMax = 4 * 1024 * 1024;
+/** The same of one event: more than a hundred tasks of a swarm have, whose times are moved together. */
+export const importRowsOfEventCharsMax = 48 * 1024 * 1024;
+/** What is asked of all tasks of a mission at once: of one of them, more than three attempts that failed say. */
+export const importBriefBytesMax = 64 * 1024;
 /** Whoever sends an export sends something at least so often. */
 export const importSilenceMsMax = 30_000;
 /** An import that nobody goes on with is thrown away after so long. */
@@ -222,6 +228,11 @@ assert(
   'a clock that is waited for ends no task late by much',
 );
 assert(amountMicroMax * 8 < Number.MAX_SAFE_INTEGER, 'sums of amounts stay exact');
+assert(
+  rowsMovedAtOnce * (taskInputBytesMax + taskResultBytesMax) < importRowsOfEventCharsMax,
+  'what a swarm has said can be brought in',
+);
+assert(attemptsMax * 6 * errorMessageCharsMax < importBriefBytesMax, 'a task that has failed can be brought in');
 assert(importBytesMax * 3 < storageBytesRefuse, 'an import fits an object, with its rows and indexes');
 assert(segmentEvents % segmentEventsMin === 0, 'segments end where subtrees end');
 assert(eventBodyBytesMax * 2 < segmentBytesMax && segmentBytesMax * 2 < objectBytesMax, 'a segment is one object');

@@ -12,6 +12,7 @@ import { URL } from 'node:url';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { type Request, Response } from 'miniflare';
 import { isPrivateAddress, isPrivateHost } from '../core/webhooks/address.ts';
+import { answerBytesRead, answerMsMax, webhookAgent } from '../functions/webhooks/send.ts';
 
 /** Set on our own answers when an address was refused; taken off everything that comes from outside. */
 export const REFUSED_HEADER = 'starling-outbound-refused';
@@ -38,6 +39,15 @@ const socketsMax = 256;
 const socketsPerHostMax = 32;
 /** The first byte of an answer may take so long (a slow model), and so may the pause between two parts of it. */
 const idleMsMax = 120_000;
+
+/**
+ * A receiver of webhooks is anybody. Whoever called it has gone after `answerMsMax`, and nobody here is told: so its answer is
+ * read before it is passed on, no further than anybody looks, and its socket is closed whatever it still sends.
+ */
+const receiverMsMax = answerMsMax + 1_000;
+/** The body may take so long once the status has come, and is passed on before whoever called goes. */
+const receiverBodyMsMax = 2_000;
+const passedOnMsMax = answerMsMax - 1_000;
 
 /** The largest thing that is sent is an object of the archive, of 24 MiB. */
 const sentBytesMax = 32 * 1024 * 1024;
@@ -76,8 +86,11 @@ export function outboundHandler(options: OutboundOptions): (request: Request) =>
     // A literal address is not looked up, so it is checked here; a name is, when it is connected to.
     const host = url.hostname.replace(/^\[|\]$/g, '');
     if (!options.allowPrivate && (isIP(host) ? isPrivateAddress(host) : isPrivateHost(host))) return refused();
+    const isWebhook = request.headers.get('user-agent') === webhookAgent;
+    const until = performance.now() + passedOnMsMax;
     try {
-      return respond(await send(request, url, agents));
+      const incoming = await send(request, url, agents, isWebhook ? receiverMsMax : null);
+      return isWebhook ? await respondStart(incoming, until) : respond(incoming);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
       return code === PRIVATE_CODE ? refused() : failed(code);
@@ -114,6 +127,7 @@ async function send(
   request: Request,
   url: URL,
   agents: { 'http:': PlainAgent; 'https:': SecureAgent },
+  msMax: number | null,
 ): Promise<IncomingMessage> {
   const isSecure = url.protocol === 'https:';
   const headers: Record<string, string | string[]> = { 'accept-encoding': 'identity' };
@@ -130,6 +144,9 @@ async function send(
       done,
     );
     outgoing.once('timeout', () => outgoing.destroy(coded('ETIMEDOUT')));
+    const timer = msMax === null ? undefined : setTimeout(() => outgoing.destroy(coded('ETIMEDOUT')), msMax);
+    outgoing.once('response', () => clearTimeout(timer));
+    outgoing.once('close', () => clearTimeout(timer));
     outgoing.once('error', broke);
     outgoing.once('upgrade', () => outgoing.destroy(coded('UPGRADE_UNSUPPORTED')));
     outgoing.end(body ?? undefined);
@@ -153,19 +170,54 @@ async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
 const BODILESS = new Set([204, 205, 304]);
 
 function respond(incoming: IncomingMessage): Response {
-  const status = incoming.statusCode ?? 0;
-  if (status < 200 || status > 599) throw coded('BAD_STATUS');
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-    if (HOP_HEADERS.has(name) || name === REFUSED_HEADER || name === FAILED_HEADER) continue;
-    for (const value of values ?? []) headers.append(name, value);
-  }
+  const { status, headers } = headOf(incoming);
   const plain = decoded(incoming, headers);
   const isBodiless = BODILESS.has(status);
   if (isBodiless) incoming.resume();
   const body = isBodiless ? null : Readable.toWeb(plain);
   // Two declarations of the same web stream again.
   return new Response(body as ConstructorParameters<typeof Response>[0], { status, headers: [...headers] });
+}
+
+/** An answer with the beginning of its body, as far as it comes in time. The rest is left, and the socket with it. */
+async function respondStart(incoming: IncomingMessage, until: number): Promise<Response> {
+  const { status, headers } = headOf(incoming);
+  const parts: Buffer[] = [];
+  const plain = decoded(incoming, headers);
+  const msLeft = Math.max(0, Math.min(receiverBodyMsMax, until - performance.now()));
+  const timer = setTimeout(() => plain.destroy(), msLeft);
+  try {
+    let length = 0;
+    for await (const part of plain as AsyncIterable<Buffer>) {
+      parts.push(part);
+      length += part.length;
+      if (length >= answerBytesRead) break;
+    }
+  } catch {
+    // The status has come, and it decides.
+  } finally {
+    clearTimeout(timer);
+    if (!incoming.complete) incoming.destroy();
+  }
+  // It was so long as its sender said, and is not any more.
+  headers.delete('content-length');
+  const body = BODILESS.has(status) ? null : Buffer.concat(parts).subarray(0, answerBytesRead);
+  return new Response(body, { status, headers: [...headers] });
+}
+
+function headOf(incoming: IncomingMessage): { readonly status: number; readonly headers: Headers } {
+  const status = incoming.statusCode ?? 0;
+  if (status < 200 || status > 599) {
+    // Nobody will read its body.
+    incoming.destroy();
+    throw coded('BAD_STATUS');
+  }
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
+    if (HOP_HEADERS.has(name) || name === REFUSED_HEADER || name === FAILED_HEADER) continue;
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  return { status, headers };
 }
 
 /** We ask for plain bodies; a server that compresses all the same is unpacked here, as Miniflare would pack it again. */

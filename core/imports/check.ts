@@ -7,7 +7,7 @@ import { hashHolds } from '../journal/cloud-event.ts';
 import { EVENT_VERSION, GENESIS, type StoredEvent } from '../journal/event.ts';
 import { readEventLine } from '../journal/export-lines.ts';
 import { turnsBack } from '../journal/turns-back.ts';
-import { amountMicroMax } from '../limits.ts';
+import { amountMicroMax, rowsMovedAtOnce } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { isEventType } from '../swarm/evolve.ts';
 import type { Rejection } from '../swarm/rejections.ts';
@@ -88,8 +88,13 @@ function refuseFirst({ origin, publicKey }: SignedCheckpoint, { type, body }: St
   return isSupply ? null : 'its supply is none that a swarm can have';
 }
 
-function refuseLater({ type }: StoredEvent): string | null {
-  return type === 'swarm.created' ? 'a swarm is created once' : null;
+/** Every event names the few rows that it changes; one type names as many as it likes. */
+function refuseLater({ type, body }: StoredEvent): string | null {
+  if (type === 'swarm.created') return 'a swarm is created once';
+  if (type !== 'times.moved') return null;
+  const { rows }: { readonly rows?: unknown } = JSON.parse(body);
+  const isFew = Array.isArray(rows) && rows.length <= rowsMovedAtOnce;
+  return isFew ? null : `it moves more than ${rowsMovedAtOnce} rows at once`;
 }
 
 /** Whether all of it was taken: as many events as the checkpoint signs, up to its head, under its root. */

@@ -121,9 +121,15 @@ export interface SwarmService extends ImportPort {
   archiveSegments(actor: Actor, keepEvents: number | undefined): Promise<Result<Json, Rejection>>;
   /**
    * Server-sent events of the journal from `from` on, as bytes; ends when the reader goes. `seen` is the last event that a
-   * reader who comes back has seen: one that is not there is refused, for what is missing would never be said.
+   * reader who comes back has seen: one that is not there is refused, for what is missing would never be said. At `until` (ms
+   * since the epoch) it ends as well: whoever may still read comes back.
    */
-  follow(actor: Actor, from: number, seen?: number): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
+  follow(
+    actor: Actor,
+    from: number,
+    seen?: number,
+    until?: number | null,
+  ): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
   /** The whole journal up to a checkpoint of now, as bytes; read as fast as the reader reads. */
   exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>>;
 }

@@ -26,11 +26,12 @@ export function place(draft: Draft, task: Placed): boolean {
   const { at, ids } = draft.moment;
   // Its time is over and the timer that says so is late: nobody is given what cannot be done any more.
   if (task.deadline <= at) return false;
+  // Of a mission that has ended nothing begins any more, though it is for the next decision to end it [MISSION-11].
+  if (task.mission !== null && draft.row('mission', task.mission)?.state !== 'running') return false;
   const ranked = rank(draft.candidates(task.operation), { ...task, tried: triedBy(task) });
   let neededMicro: number | null = null;
   for (const [index, { candidate, score }] of ranked.able.entries()) {
     if (!candidate.free) continue;
-    if (isLeftOver(draft, task)) return false;
     const { route } = candidate;
     const leaseMs = Math.min(route.leaseMs, leaseMsMax, task.deadline - at);
     const held = hold(
@@ -73,11 +74,6 @@ export function place(draft: Draft, task: Placed): boolean {
   if (neededMicro !== null && !task.unfunded)
     draft.emit({ type: 'task.unfunded', subject: `task/${task.id}`, body: { task: task.id, neededMicro } });
   return false;
-}
-
-/** What a mission has left open when it ended is taken back by its next decision [MISSION-11]: until then nobody begins it. */
-function isLeftOver(draft: Draft, { mission }: Placed): boolean {
-  return mission !== null && draft.row('mission', mission)?.state !== 'running';
 }
 
 /** Why a new task would never be done as asked; null when some route may do it, now or later. */

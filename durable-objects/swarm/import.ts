@@ -10,14 +10,22 @@ import type { ImportPort, ImportStart } from '../../core/imports/port.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
 import { readExportHeader } from '../../core/journal/export-lines.ts';
 import { rootOf } from '../../core/journal/merkle.ts';
-import { importAbandonedMs, storageBytesRefuse } from '../../core/limits.ts';
+import {
+  importAbandonedMs,
+  importBriefBytesMax,
+  importRowsCharsMax,
+  importRowsOfEventCharsMax,
+  storageBytesRefuse,
+} from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { drawJson, roomFor } from '../../core/room.ts';
 import { isShown, show } from '../../core/swarm/answer.ts';
 import type { SwarmEvent } from '../../core/swarm/events.ts';
 import { touches } from '../../core/swarm/evolve.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { type RowMap, replay } from '../../core/swarm/replay.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
+import { briefOf } from '../../core/work/brief.ts';
 import { timeText } from '../../core/work/view.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
@@ -26,7 +34,7 @@ import { rowInserter } from './insert-rows.ts';
 import { hex, journalTree, subtreesInSteps } from './merkle-tree.ts';
 import { readSeal, type Seal, writeSeal } from './seal.ts';
 import { entriesIn } from './snapshots.ts';
-import { readRow } from './swarm-read.ts';
+import { readRow, readText } from './swarm-read.ts';
 import { INTO_JOURNAL, INTO_ROWS, lineOf } from './swarm-store.ts';
 
 export interface ImportDeps {
@@ -59,6 +67,24 @@ export function createImporter(deps: ImportDeps): Importer {
     return seal?.state === 'filling' && seal.start.run === run ? ok(seal) : err({ code: 'import_superseded' });
   }
 
+  /** Few events may change much: what is stored of their rows at once is bounded by its text [TURN-1]. */
+  async function storeInTurns(run: string, events: readonly StoredEvent[]): Promise<Result<null, Rejection>> {
+    let left = events;
+    for (;;) {
+      const stored = store(sql, left);
+      if (!stored.ok) return err(invalidImport(stored.error));
+      left = left.slice(stored.value.events);
+      const [next] = left;
+      if (next === undefined) return ok(null);
+      work.spent(0, stored.value.rowChars);
+      await work.giveWay();
+      // Others came in between: another request may go on with it, or have thrown it away.
+      const still = fillingBy(run);
+      if (!still.ok) return still;
+      if (takenIn(sql).seq + 1 !== next.seq) return err({ code: 'import_superseded' });
+    }
+  }
+
   return {
     async beginImport(start) {
       const checkpoint = readExportHeader(start.header);
@@ -85,8 +111,8 @@ export function createImporter(deps: ImportDeps): Importer {
       if (from > taken.seq + 1) return err({ code: 'import_superseded' });
       const checked = checkLines(filling.value.checkpoint, taken, rest);
       if (!checked.ok) return err(invalidImport(checked.error));
-      const bad = store(sql, checked.value);
-      if (bad !== null) return err(invalidImport(bad));
+      const stored = await storeInTurns(run, checked.value);
+      if (!stored.ok) return stored;
       work.spent(rest.length, textOf(rest));
       deps.abandonAt(deps.now() + importAbandonedMs);
       return ok(null);
@@ -156,41 +182,49 @@ function takenIn(sql: Sql): Taken {
   return first(sql.all<Taken>('SELECT seq, hash, at FROM journal ORDER BY seq DESC LIMIT 1')) ?? NOTHING_TAKEN;
 }
 
-/** Stores events with the rows that they make. A batch that cannot be stored is halved until it is clear which event is bad. */
-function store(sql: Sql, events: readonly StoredEvent[]): Bad | null {
+/** What one transaction has stored: the first of the events, and the text of the rows that it has read for them. */
+interface Stored {
+  readonly events: number;
+  readonly rowChars: number;
+}
+
+/**
+ * Stores the first of these events with the rows that they make, as many as go together. A batch that cannot be stored is halved
+ * until it is clear which event is bad.
+ */
+function store(sql: Sql, events: readonly StoredEvent[]): Result<Stored, Bad> {
   try {
-    return sql.transaction(() => storeAll(sql, events));
+    return ok(sql.transaction(() => storeSome(sql, events)));
   } catch (cause) {
     // What is unique in a swarm is said twice, or what follows cannot be: the journal's own doing, not the platform's.
     if (!(cause instanceof Unfit) && !isConstraint(cause)) throw cause;
     const [one] = events;
     if (one === undefined) throw cause;
-    if (events.length === 1) return { seq: one.seq, reason: 'it cannot follow from the events before it' };
-    const half = Math.ceil(events.length / 2);
-    return store(sql, events.slice(0, half)) ?? store(sql, events.slice(half));
+    if (events.length === 1) return err({ seq: one.seq, reason: 'it cannot follow from the events before it' });
+    return store(sql, events.slice(0, Math.ceil(events.length / 2)));
   }
 }
 
 /** An event cannot be folded. */
 class Unfit extends Defect {}
 
-function storeAll(sql: Sql, events: readonly StoredEvent[]): null {
+function storeSome(sql: Sql, events: readonly StoredEvent[]): Stored {
   const insert = rowInserter(sql);
   const rows: RowMap = new Map();
+  let [taken, rowChars] = [0, 0];
   for (const event of events) {
+    if (rowChars > importRowsCharsMax) break;
     try {
-      for (const [kind, id] of touchesOf(event)) {
-        const known = rows.has(`${kind}/${id}`) ? null : readRow(sql, kind, id);
-        if (known !== null) rows.set(`${kind}/${id}`, known);
-      }
+      rowChars += loadTouched(event, rows, sql);
       replay([event], rows);
     } catch (cause) {
       // A body is whatever its author wrote under a hash that holds: folding it may fail in any way, and changes nothing.
       throw new Unfit('an event does not follow from those before it', { cause });
     }
+    taken++;
   }
   showAll(sql, rows);
-  insert(INTO_JOURNAL, events.flatMap(lineOf));
+  insert(INTO_JOURNAL, events.slice(0, taken).flatMap(lineOf));
   const byKind = Map.groupBy(rows, ([key]) => kindOf(key));
   for (const [kind, own] of byKind) {
     insert(
@@ -198,7 +232,20 @@ function storeAll(sql: Sql, events: readonly StoredEvent[]): null {
       own.flatMap(([key, row]) => [key.slice(kind.length + 1), JSON.stringify(row)]),
     );
   }
-  return null;
+  return { events: taken, rowChars };
+}
+
+/** Loads the rows that an event changes, where they are not there yet. Answers with how much text they were. */
+function loadTouched(event: StoredEvent, rows: RowMap, sql: Sql): number {
+  let chars = 0;
+  for (const [kind, id] of touchesOf(event)) {
+    const text = rows.has(`${kind}/${id}`) ? null : readText(sql, kind, id);
+    if (text === null) continue;
+    chars += text.length;
+    if (chars > importRowsOfEventCharsMax) throw new Defect('an event changes more than a swarm changes at once');
+    rows.set(`${kind}/${id}`, JSON.parse(text)); // our own row, of its kind
+  }
+  return chars;
 }
 
 /** Rows that cannot be shown would be found out by whoever reads them, and those that ask for no possible time by a fork. */
@@ -210,11 +257,17 @@ function showAll(sql: Sql, rows: RowMap): void {
       const kind = kindOf(key);
       // A mission's tasks are shown by themselves.
       if (isShown(kind)) show(kind, made, { row, tasksOf: () => [] });
+      if (kind === 'task' && !isBrief(made as Rows['task'])) throw new Defect('a task says more than a swarm lets it');
       if (isTimed(kind)) for (const { at } of timersOf(kind, made as Rows[Timed])) timeText(at); // as above
     }
   } catch (cause) {
     throw new Unfit('an event makes a row that cannot be shown', { cause });
   }
+}
+
+/** Whoever asks for a mission gets the briefs of all its tasks at once: each is as small as that of a swarm's own. */
+function isBrief(task: Rows['task']): boolean {
+  return drawJson(roomFor(importBriefBytesMax), briefOf(task));
 }
 
 function touchesOf({ type, subject, body, command }: StoredEvent) {

@@ -4,7 +4,7 @@
 import type { Moved } from '../../core/clock/evolve.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { Account } from '../../core/ledger/state.ts';
-import { webhooksMax } from '../../core/limits.ts';
+import { planTasksMax, webhooksMax } from '../../core/limits.ts';
 import { type Counted, candidatesMax, type Read, sweptAtOnce } from '../../core/swarm/read.ts';
 import { KINDS, type Kind, type Rows } from '../../core/swarm/state.ts';
 import type { Webhook } from '../../core/webhooks/state.ts';
@@ -39,8 +39,9 @@ const QUEUED_OPERATIONS = `WITH RECURSIVE waiting (operation) AS (
 const QUEUED_FOR = `SELECT ${BRIEF} FROM task INDEXED BY task_queue_brief WHERE state = 'queued' AND operation = ? AND id > ?
   AND notBefore <= ? AND coalesce(executor, ?) IN (?, ?) ORDER BY id LIMIT ?`;
 
-/** Tasks of one mission, from an index that holds all it asks. */
-const OF_MISSION = `SELECT ${BRIEF} FROM task INDEXED BY task_mission WHERE mission = ? ORDER BY id`;
+/** Tasks of one mission, from an index that holds all it asks. A journal from elsewhere may say more of them than a plan has. */
+const OF_MISSION = `SELECT ${BRIEF} FROM task INDEXED BY task_mission WHERE mission = ?
+  ORDER BY id LIMIT ${planTasksMax}`;
 
 const UNFUNDED = `SELECT id, notBefore <= ? AS isDue FROM task INDEXED BY task_unfunded
   WHERE state = 'queued' AND body ->> '$.unfunded' = 1 ORDER BY id`;
@@ -78,10 +79,15 @@ export interface RowCache {
   flush(): void;
 }
 
+/** A row as the text that is stored. */
+export function readText(sql: Sql, kind: Kind, id: string): string | null {
+  return first(sql.all<BodyRow>(GET[kind], id))?.body ?? null;
+}
+
 export function readRow<K extends Kind>(sql: Sql, kind: K, id: string): Rows[K] | null {
-  const stored = first(sql.all<BodyRow>(GET[kind], id));
+  const stored = readText(sql, kind, id);
   // Written by this store from a row of this kind.
-  return stored ? (JSON.parse(stored.body) as Rows[K]) : null;
+  return stored === null ? null : (JSON.parse(stored) as Rows[K]);
 }
 
 /** The port of decisions over SQLite. It remembers what every command asks for, until a row that matters has changed. */

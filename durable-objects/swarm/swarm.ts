@@ -281,13 +281,18 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     }
   }
 
-  async follow(actor: Actor, from: number, seen = 0): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
+  async follow(
+    actor: Actor,
+    from: number,
+    seen = 0,
+    until: number | null = null,
+  ): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
     const allowed = await this.read(actor, { type: 'status' });
     if (!allowed.ok) return allowed;
     const { seq: size } = this.#store.head();
     if (seen > size) return err({ code: 'size_ahead', size });
     const first = from > this.#store.head().seq ? ok([]) : await this.#recording.reader.page(Math.max(1, from), 1);
-    return first.ok ? ok(this.#followers.open(from, this.#allows(actor))) : first;
+    return first.ok ? ok(this.#followers.open(from, this.#allows(actor, until))) : first;
   }
 
   async exportJournal(actor: Actor, format: ExportFormat): Promise<Result<ReadableStream<Uint8Array>, Rejection>> {
@@ -433,9 +438,11 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     this.#tries.reload();
   }
 
-  /** Whether an actor may go on reading; cheap: its key is kept at hand. */
-  #allows(actor: Actor): () => boolean {
-    return () => refuseActor({ row: this.#store.read.row, moment: this.#moment(actor) }) === null;
+  /** Whether an actor may go on reading; cheap: its key is kept at hand. Who has none may until then. */
+  #allows(actor: Actor, until: number | null = null): () => boolean {
+    return () =>
+      (until === null || Date.now() < until) &&
+      refuseActor({ row: this.#store.read.row, moment: this.#moment(actor) }) === null;
   }
 
   #moment(actor: Actor) {

@@ -11,6 +11,8 @@ export const answerMsMax = 15_000;
 /** An answer is read so far, and kept so far, in bytes. */
 export const answerBytesRead = 4_096;
 export const answerBytesKept = 1_024;
+/** How a receiver knows who calls. */
+export const webhookAgent = 'Starling-Webhooks/1.0';
 /** A body above this is not sent: events are far smaller, and receivers refuse more. */
 export const deliveryBytesMax = 1_024 * 1_024;
 
@@ -99,7 +101,7 @@ function requestOf(delivery: DeliveryToSend, at: number, signal: AbortSignal): R
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      'user-agent': 'Starling-Webhooks/1.0',
+      'user-agent': webhookAgent,
       'starling-attempt': String(delivery.attempt),
       ...signDelivery({ ...delivery, at }),
     },

@@ -214,23 +214,22 @@ describe('a mission', () => {
     },
   );
 
-  test('[MISSION-11] what an ended mission has left to the next decision is given to nobody', () => {
-    const swarm = aSwarm({ supplyMicro: 1e6 });
-    aDevice(swarm, { parallel: 1 });
-    const { mission } = start(
-      swarm,
-      Array.from({ length: 200 }, (_, n) => step(`k${n}`)),
-    );
-    const other = swarm.do({ type: 'RequestTask', operation: 'text.summarize', input: null });
-    const { types } = swarm.when({ type: 'CancelMission', mission });
-    expect(states(swarm, mission)).toContain('queued');
-    expect(states(swarm, mission)).not.toContain('leased');
-    expect(types.filter((type) => type === 'task.leased')).toHaveLength(1);
-    expect(swarm.row('task', other).state).toBe('leased');
-    while (swarm.timers.has(`mission/${mission}`)) swarm.fire(`mission/${mission}`);
-    expect(states(swarm, mission)).not.toContain('queued');
-    expect(swarm.available('tenant')).toBe(1e6 - 100);
-  });
+  test.each(['fails', 'is cancelled'])(
+    '[MISSION-11] [P5] of a mission that %s nothing begins any more, while the rest of it waits to be ended',
+    (how) => {
+      const swarm = aSwarm({ supplyMicro: 1e6 });
+      aDevice(swarm, { parallel: 1 });
+      const steps = Array.from({ length: 200 }, (_, n) => step(`k${n}`));
+      const { mission, task } = start(swarm, steps);
+      const other = swarm.do({ type: 'RequestTask', operation: 'text.summarize', input: null });
+      const ended = [how === 'fails' ? fail(swarm, task('k0'), false) : swarm.when({ type: 'CancelMission', mission })];
+      expect(states(swarm, mission)).toContain('queued');
+      while (swarm.timers.has(`mission/${mission}`)) ended.push(swarm.fire(`mission/${mission}`));
+      const leased = ended.flatMap(({ events }) => events.filter(({ type }) => type === 'task.leased'));
+      expect(leased.map(({ subject }) => subject)).toEqual([`task/${other}`]);
+      expect(states(swarm, mission)).not.toContain('queued');
+    },
+  );
 
   test.each(['fails', 'is cancelled', 'expires'] as const)(
     '[MISSION-6] the first task that %s ends the mission, and what is still open of it',

@@ -11,6 +11,7 @@ import type { Sql } from '../../durable-objects/sql-port.ts';
 import { ndjsonExport } from '../../durable-objects/swarm/export-ndjson.ts';
 import { createImporter, type Importer } from '../../durable-objects/swarm/import.ts';
 import { openSwarmStore, type SwarmStore } from '../../durable-objects/swarm/swarm-store.ts';
+import type { Work } from '../../durable-objects/turns.ts';
 import { type ImportRefusal, type Received, receiveExport } from '../../functions/imports/receive.ts';
 import { unpacked } from '../../functions/imports/unpacked.ts';
 import { swarmMigrations } from '../../migrations/swarm/index.ts';
@@ -27,20 +28,22 @@ export class AnObject {
   places = 0;
   #runs = 0;
 
-  constructor(path = ':memory:') {
+  /** @param work how others get in between, where a test looks at it */
+  constructor(path = ':memory:', work?: Work) {
     this.#database = new DatabaseSync(path);
     this.sql = nodeSql(this.#database);
     migrate(this.sql, swarmMigrations);
     this.store = this.#open();
-    this.importer = this.#import();
+    this.importer = this.#import(work);
   }
 
   #open(): SwarmStore {
     return openSwarmStore(this.sql, { now: () => START, entropy: () => entropyOf(1) });
   }
 
-  #import(): Importer {
+  #import(work?: Work): Importer {
     return createImporter({
+      ...(work && { work }),
       sql: this.sql,
       now: () => START,
       databaseSize: () => 0,

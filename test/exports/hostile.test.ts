@@ -9,7 +9,16 @@ import { chain, GENESIS, preimage, type StoredEvent } from '../../core/journal/e
 import { eventLine, exportHeader } from '../../core/journal/export-lines.ts';
 import { leafOf, rootOf } from '../../core/journal/merkle.ts';
 import { canonical } from '../../core/json.ts';
-import { importAbandonedMs, importBatchBytesMax, importLineBytesMax, importSilenceMsMax } from '../../core/limits.ts';
+import {
+  attemptsMax,
+  errorMessageCharsMax,
+  importAbandonedMs,
+  importBatchBytesMax,
+  importLineBytesMax,
+  importRowsCharsMax,
+  importSilenceMsMax,
+  rowsMovedAtOnce,
+} from '../../core/limits.ts';
 import { BodyBroken, unpacked } from '../../functions/imports/unpacked.ts';
 import { START } from '../core/memory-swarm.ts';
 import { StoreSwarm } from '../core/store-swarm.ts';
@@ -99,6 +108,77 @@ describe('journals whose hashes hold', () => {
     );
     expect(error).toMatchObject({ code: 'import_invalid', seq: next + 42 });
   });
+
+  /** Tasks that are large, each asked for and done. */
+  const large = (tasks: readonly string[], chars: number) =>
+    tasks.flatMap((task) => {
+      const text = 'x'.repeat(chars);
+      const asked = { operation: 'swarm.echo', require: {}, maxCreditsMicro: null, deadline: START + 1, origin: 'api' };
+      const plan = { mission: null, key: null, after: [], state: 'queued' };
+      return [
+        { type: 'task.requested', body: { task, input: text, ...asked, ...plan } },
+        { type: 'task.succeeded', body: { task, result: text, settledMicro: 0 } },
+      ];
+    });
+  const move = (tasks: readonly string[]) => ({
+    type: 'times.moved',
+    body: { from: START + 9, to: START, rows: tasks.map((task) => `task/${task}`), cursor: null },
+  });
+  const named = (count: number) => Array.from({ length: count }, (_, n) => `tsk_${n}`);
+
+  test('[EXPORT-5] [P15] one event changes no more than an event of a swarm does', async () => {
+    const few = named(rowsMovedAtOnce);
+    const object = new AnObject();
+    expect(await object.take(forged(...large(few, 10), move(few)))).toMatchObject({ ok: true });
+    const many = named(rowsMovedAtOnce + 1);
+    const seq = next + 2 * many.length;
+    const tooMany = await refusal(forged(...large(many, 10), move(many)));
+    expect(tooMany).toMatchObject({ code: 'import_invalid', seq, detail: expect.stringContaining('more than') });
+    const tooLarge = await refusal(forged(...large(few, 300_000), move(few)));
+    expect(tooLarge).toMatchObject({ code: 'import_invalid', seq: seq - 2, detail: expect.stringContaining('follow') });
+  }, 60_000);
+
+  test('[EXPORT-5] [P15] what is asked of all tasks of a mission at once is small in each', async () => {
+    const failedWith = (chars: number, tries: number) =>
+      Array.from({ length: tries }, (_, n) => {
+        const of = { task: 'tsk_0', attempt: `att_${n}`, executor: 'cloud' };
+        const lease = { leaseMs: 1, leaseUntil: START + 1, score: 1, fallback: [], priceMicro: 1, hold: 'trf_1' };
+        const error = { code: 'broke', message: 'é'.repeat(chars), retryable: true };
+        return [
+          { type: 'task.leased', body: { ...of, ...lease, n: n + 1, route: 'swarm.echo@cloud' } },
+          { type: 'attempt.failed', body: { ...of, error, durationMs: 1 } },
+        ];
+      }).flat();
+    const [asked] = large(['tsk_0'], 10);
+    if (!asked) throw new Error('a task is asked for first');
+    expect(await new AnObject().take(forged(asked, ...failedWith(errorMessageCharsMax, attemptsMax)))).toMatchObject({
+      ok: true,
+    });
+    const error = await refusal(forged(asked, ...failedWith(20_000, attemptsMax)));
+    expect(error).toMatchObject({ code: 'import_invalid', seq: next + 4 });
+  });
+
+  test('[TURN-1] small events that change large rows are stored a few at a time, and others come in between', async () => {
+    const tasks = named(100);
+    const expired = tasks.map((task) => ({ type: 'task.requeued', body: { task, notBefore: START } }));
+    let since = 0;
+    const most = { chars: 0 };
+    const work = {
+      spent: (_: number, chars: number) => {
+        since += chars;
+        most.chars = Math.max(most.chars, since);
+      },
+      giveWay: () => {
+        since = 0;
+        return null;
+      },
+    };
+    const object = new AnObject(':memory:', work);
+    expect(await object.take(forged(...large(tasks, 200_000), ...expired))).toMatchObject({ ok: true });
+    // 40 MB of rows are behind a few kilobytes of events.
+    expect(most.chars).toBeGreaterThan(importRowsCharsMax);
+    expect(most.chars).toBeLessThan(2 * importRowsCharsMax);
+  }, 60_000);
 
   test('[EXPORT-5] [P4] books that do not add up are refused', async () => {
     const error = await refusal(

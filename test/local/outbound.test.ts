@@ -2,10 +2,11 @@
 
 import type { LookupAddress } from 'node:dns';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Request, type Response } from 'miniflare';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { webhookAgent } from '../../functions/webhooks/send.ts';
 import { FAILED_HEADER, outboundHandler, REFUSED_HEADER } from '../../local/outbound.ts';
 
 let server: Server;
@@ -124,4 +125,62 @@ test('nobody outside can say in our name that an address was refused', async () 
 test('where nobody listens, the answer says so', async () => {
   const answer = await send(new Request('http://127.0.0.1:1/'));
   expect([answer.status, answer.headers.get(FAILED_HEADER)]).toEqual([521, 'ECONNREFUSED']);
+});
+
+/** A server that answers with a head, and then as `more` does; answers with its port and the end of its next socket. */
+async function receiver(head: string, more: (socket: Socket) => void) {
+  const sockets = createSocketServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 ${head}\r\n\r\n`);
+      more(socket);
+    });
+  });
+  const closed = new Promise<void>((done) =>
+    sockets.once('connection', (socket) => socket.once('close', () => done())),
+  );
+  await new Promise<void>((done) => sockets.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void sockets.close());
+  return { port: (sockets.address() as AddressInfo).port, closed };
+}
+
+function flood(socket: Socket): void {
+  const part = Buffer.alloc(64 * 1024, 'x');
+  const push = () => {
+    while (!socket.destroyed && socket.write(part));
+  };
+  socket.on('drain', push);
+  push();
+}
+
+function drip(socket: Socket): void {
+  const timer = setInterval(() => socket.write('x'), 50);
+  socket.on('close', () => clearInterval(timer));
+}
+
+test.each([
+  ['sends for ever', '200 OK\r\ncontent-length: 99999999999', flood, 4_096],
+  ['never ends', '200 OK', drip, null],
+  ['says much and sends little', '410 Gone\r\ncontent-length: 5000', (socket: Socket) => socket.write('few'), 3],
+] as const)(
+  '[P19] a receiver of webhooks that %s is heard to its beginning, and holds no socket',
+  async (_, head, more, bytes) => {
+    const { port, closed } = await receiver(head, more);
+    const headers = { 'user-agent': webhookAgent };
+    const request = new Request(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}', headers });
+    const answer = await outboundHandler({ allowPrivate: true })(request);
+    const body = await answer.text();
+    expect(answer.status).toBe(Number(head.slice(0, 3)));
+    expect(answer.headers.get('content-length')).toBe(null);
+    if (bytes === null) expect(body).toMatch(/^x+$/);
+    else expect(body).toHaveLength(bytes);
+    await closed;
+  },
+);
+
+test('[P19] a status that is none frees the socket that it came by', async () => {
+  const { port, closed } = await receiver('666 No', drip);
+  const answer = await outboundHandler({ allowPrivate: true })(new Request(`http://127.0.0.1:${port}/`));
+  expect([answer.status, answer.headers.get(FAILED_HEADER)]).toEqual([521, 'BAD_STATUS']);
+  await closed;
 });

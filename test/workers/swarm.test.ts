@@ -281,6 +281,21 @@ describe('following', () => {
     expect(await more).toEqual([9]);
     await resumed.cancel();
   });
+
+  test('[READER-3] the stream of a person ends when they would have to be asked for anew, and says nothing more', async () => {
+    const swarm = await aSwarm();
+    const over = (await value(swarm.follow(owner, 1, 0, Date.now() - 1))).getReader();
+    let text = '';
+    for (;;) {
+      const { value: chunk, done } = await over.read();
+      if (done) break;
+      text += new TextDecoder().decode(chunk);
+    }
+    expect(text).toBe(': follows\n\n');
+    const open = (await value(swarm.follow(owner, 1, 0, Date.now() + 60_000))).getReader();
+    expect(await seqsFrom(open, 1)).toContain(1);
+    await open.cancel();
+  });
 });
 
 describe('the same everywhere', () => {

@@ -6,6 +6,7 @@ import type { SwarmId, TenantId } from '../../../core/ids.ts';
 import { allows, ROLE_SCOPES, type Role, type Scope } from '../../../core/keys/scopes.ts';
 import { readToken } from '../../../core/keys/token.ts';
 import { err, ok, type Result } from '../../../core/result.ts';
+import { sessionTokenMs } from '../../directory/limits.ts';
 import { roleOf } from '../../directory/members.ts';
 import { type OpenSession, sessionOf } from '../../directory/session.ts';
 import { verifySessionToken } from '../../directory/session-token.ts';
@@ -19,6 +20,8 @@ export interface Caller {
   readonly actor: Extract<Actor, { kind: 'key' | 'user' }>;
   /** Of a session cookie whose end moved. */
   readonly cookies: readonly string[];
+  /** Until when a person counts as a member without being looked up again, ms since the epoch; null of a key, whose swarm knows. */
+  readonly until: number | null;
 }
 
 export type AuthDeps = Pick<ApiDeps, 'tokenKey' | 'directory' | 'baseUrl' | 'now'>;
@@ -40,7 +43,7 @@ export async function authenticate(request: Request, deps: AuthDeps): Promise<Re
   if (!session.ok) return session;
   const { user, tenant, swarm, role, cookies } = session.value;
   const actor = { kind: 'user', id: user.id, scopes: ROLE_SCOPES[role] } as const;
-  return ok({ tenant: tenant.id, swarm: swarm.id, actor, cookies });
+  return ok({ tenant: tenant.id, swarm: swarm.id, actor, cookies, until: deps.now() + sessionTokenMs });
 }
 
 /** Whether a caller may do what needs `scope`. */
@@ -83,7 +86,7 @@ async function readBearer(authorization: string, method: string, deps: AuthDeps)
     const read = readToken('sk', token, deps.tokenKey);
     if (!read.ok) return err({ code: 'unauthenticated', detail: 'The API key is not one of ours.' });
     const { t, s, k, p } = read.value;
-    return ok({ tenant: t, swarm: s, actor: { kind: 'key', id: k, scopes: p }, cookies: [] });
+    return ok({ tenant: t, swarm: s, actor: { kind: 'key', id: k, scopes: p }, cookies: [], until: null });
   }
   if (token === null) return err({ code: 'unauthenticated', detail: 'Authorization is expected to be Bearer.' });
   const { directory, now } = deps;
@@ -100,13 +103,14 @@ async function readBearer(authorization: string, method: string, deps: AuthDeps)
         : { code: 'unauthenticated', detail: 'The token is neither an API key nor a session token of ours.' },
     );
   }
-  const { sub, tenant, swarm, scopes } = verified.value;
+  const { sub, tenant, swarm, scopes, exp } = verified.value;
   // A token outlives a change of role by a quarter of an hour. What it makes would outlive that: who changes something is asked
   // for anew, and may do what the token and the present role both allow [DIRECTORY-46].
   const role = SAFE.has(method) ? null : await roleOf(tenant, sub, directory);
   if (!SAFE.has(method) && role === null)
     return err({ code: 'not_allowed', detail: 'The person is no longer a member.' });
-  return ok({ tenant, swarm, actor: { kind: 'user', id: sub, scopes: withinRole(scopes, role) }, cookies: [] });
+  const actor = { kind: 'user', id: sub, scopes: withinRole(scopes, role) } as const;
+  return ok({ tenant, swarm, actor, cookies: [], until: exp * 1_000 });
 }
 
 /** What both a token and a role allow; the token's own where no role was asked for. */

@@ -54,7 +54,7 @@ export const journalRoutes: readonly Route[] = [
     },
     refuses: ['limit_reached', 'size_ahead', 'history_expired', 'history_damaged'],
     serve: async ({ query }, call) => {
-      const { swarm, actor } = call.caller;
+      const { swarm, actor, until } = call.caller;
       const seen = call.request.headers.get('last-event-id');
       if (seen !== null && !lastEventId.test(seen)) {
         return refuse(
@@ -70,7 +70,7 @@ export const journalRoutes: readonly Route[] = [
       }
       const after = seen === null ? undefined : Number(seen);
       const from = after === undefined ? (query.from ?? 1) : after + 1;
-      const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from, after), call.deps);
+      const followed = await callSwarm(swarm, true, (service) => service.follow(actor, from, after, until), call.deps);
       if (!followed.ok) return refuse(followed.error, call);
       // The bytes of the swarm's own stream: nothing stands between it and the client.
       return new Response(followed.value, { headers });
