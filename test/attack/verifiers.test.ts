@@ -235,7 +235,7 @@ describe.each(Object.keys(VERIFIERS))('[EXPORT-20] %s', (verifier) => {
       execFileSync('mkfifo', [pipe]);
       const links = join(own, 'links');
       mkdirSync(links);
-      for (const [name, bytes] of anArchive([8, 8, 5]))
+      for (const [name, bytes] of await anArchive([8, 8, 5]))
         if (name === 'manifest.json') writeFileSync(join(links, name), bytes);
         else symlinkSync('/dev/zero', join(links, name));
       const export_ = join(root, 'docs/verify/vectors/export.ndjson');
