@@ -1336,7 +1336,16 @@ def verify(path, key=None, held=None):
     return verify_archive(folder, key, held)
 
 
+# What a terminal would act on, and what cannot be written: the text of a file must not look like the verifier's own.
+UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(value):
+    return UNSHOWN.sub(" ", value) if isinstance(value, str) else value
+
+
 def say(result):
+    result = {name: shown(value) for name, value in result.items()}
     what = {
         "export": "%(size)d events of %(origin)s, from the first to the signed head",
         "archive": "events %(first)d to %(size)d of %(origin)s, in %(segments)d segments, up to the signed head",
@@ -1346,7 +1355,7 @@ def say(result):
         "checkpoint": "%(size)d events of %(origin)s, as signed",
     }[result["what"]]
     lines = ["Proved: " + what % result, "head  " + result["head"], "key   " + result["publicKey"]]
-    lines += ["%6d  %s" % (seq, kind) for seq, kind in result.get("events", [])]
+    lines += ["%6d  %s" % (seq, shown(kind)) for seq, kind in result.get("events", [])]
     return "\n".join(lines)
 
 
@@ -1376,10 +1385,10 @@ def main(argv):
         where = "" if error.seq is None else " at event %d" % error.seq
         if as_json:
             print(json.dumps({"ok": False, "seq": error.seq, "reason": error.reason}))
-        print("verify.py: not proved%s: %s" % (where, error.reason), file=sys.stderr)
+        print(shown("verify.py: not proved%s: %s" % (where, error.reason)), file=sys.stderr)
         return 1
     except Unreadable as error:
-        print("verify.py: %s" % error, file=sys.stderr)
+        print(shown("verify.py: %s" % error), file=sys.stderr)
         return 2
     print(json.dumps(result) if as_json else say(result))
     return 0
