@@ -46,10 +46,13 @@ export function eachUnfit(
   if (written.members !== members || written.hasLongNumber) readWhole(text, search);
 }
 
-/** Whether an object in the text names a member twice (RFC 7493, 2.3). For what is read and not stored. */
+/**
+ * Whether an object in the text names a member twice (RFC 7493, 2.3). For what is read and not stored: an event's data may be
+ * nested as deeply as data may be, and an event and a proof stand around it.
+ */
 export function hasRepeatedMember(value: Json, text: string): boolean {
   let found = false;
-  eachUnfit(value, text, { depthMax: wrappedDepthMax }, ({ what }) => {
+  eachUnfit(value, text, { depthMax: 2 * wrappedDepthMax }, ({ what }) => {
     found = what === 'member';
     return found;
   });

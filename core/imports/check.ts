@@ -77,11 +77,15 @@ function isStorable({ type, subject, actor, command, trace }: StoredEvent): bool
   return [type, subject, actor, command, trace ?? ''].every((text) => text.isWellFormed() && !text.includes('\0'));
 }
 
+const ORIGIN = /^[\w-]{1,100}\/[\w-]{1,100}$/;
+
 function refuseFirst({ origin, publicKey }: SignedCheckpoint, { type, body }: StoredEvent): string | null {
   if (type !== 'swarm.created') return `a journal that begins with ${type} does not stand by itself`;
   const created: Readonly<Partial<Record<'tenant' | 'swarm' | 'publicKey' | 'supplyMicro', unknown>>> =
     JSON.parse(body);
   if (`${created.tenant}/${created.swarm}` !== origin) return 'it makes another swarm than the origin names';
+  // Every later door reads the origin out of each event: one that it cannot read could be neither proved nor brought in again.
+  if (!ORIGIN.test(origin)) return 'its tenant or its swarm has a name that none can have';
   if (created.publicKey !== publicKey) return 'the checkpoint is signed by another key than it names';
   const { supplyMicro: supply } = created;
   const isSupply = Number.isSafeInteger(supply) && Number(supply) >= 0 && Number(supply) <= amountMicroMax;

@@ -32,14 +32,21 @@ export function signCheckpoint(checkpoint: Checkpoint, privateKey: string, publi
   return { ...checkpoint, signature: sign(null, textOf(checkpoint), key).toString('base64url'), publicKey };
 }
 
-/** Whether the signature holds. Key and signature have one spelling each: what was changed in it is never passed over. */
+/**
+ * Whether it says what a checkpoint can say, and the signature holds. Key and signature have one spelling each: what was changed
+ * in it is never passed over.
+ */
 export function verifyCheckpoint(signed: SignedCheckpoint): boolean {
+  // A journal has a first event: a signature over any other size, or over what is no hash, proves nothing.
+  if (!(signed.size >= 1 && HASH.test(signed.head) && HASH.test(signed.root))) return false;
   const raw = bytesOf(signed.publicKey, 32);
   const signature = bytesOf(signed.signature, 64);
   if (raw === null || signature === null) return false;
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
   return verify(null, textOf(signed), key, signature);
 }
+
+const HASH = /^[0-9a-f]{64}$/;
 
 /** The bytes of base64url text; null unless they are so many and the text is how they are written. */
 function bytesOf(text: string, length: number): Buffer | null {

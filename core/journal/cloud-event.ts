@@ -71,7 +71,7 @@ export function envelopeOf(origin: string, { seq, at }: StoredEvent) {
 export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent | null {
   if (!hasForm(event)) return null;
   const stored = fromCloudEvent(event);
-  if (!event.type.startsWith(TYPE_PREFIX) || !Number.isSafeInteger(stored.at)) return null;
+  if (!event.type.startsWith(TYPE_PREFIX) || !(stored.at >= timeMin && stored.at <= timeMax)) return null;
   const own = envelopeOf(origin, stored);
   const isOwn =
     event.id === own.id &&
@@ -82,9 +82,23 @@ export function readCloudEvent(origin: string, event: CloudEvent): StoredEvent |
   return isOwn ? stored : null;
 }
 
-/** The type says what our own writes: what comes from outside may be anything that JSON can say. */
+/** The first and the last moment that RFC 3339 and every reader of it can write. */
+const timeMin = Date.parse('0001-01-01T00:00:00.000Z');
+const timeMax = Date.parse('9999-12-31T23:59:59.999Z');
+
+const MEMBERS: Readonly<Record<keyof CloudEvent, true>> = {
+  ...{ specversion: true, id: true, source: true, type: true, subject: true, time: true, datacontenttype: true },
+  ...{ data: true, seq: true, hash: true, previous: true, actor: true, command: true, schemaversion: true },
+  traceparent: true,
+};
+
+/**
+ * The type says what our own writes: what comes from outside may be anything that JSON can say. A member of another name is
+ * covered by no hash, and would be shown as if it were proved.
+ */
 function hasForm(event: CloudEvent): boolean {
   if (typeof event !== 'object' || event === null) return false;
+  if (!Object.keys(event).every((name) => Object.hasOwn(MEMBERS, name)) || event.traceparent === null) return false;
   const { data, seq, schemaversion, traceparent, type, time, subject, actor, command, hash, previous } = event;
   return (
     typeof data === 'object' &&

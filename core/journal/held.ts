@@ -2,6 +2,7 @@
 
 import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { NOT_GOING_ON } from './continuation.ts';
+import { leafOf, rootOf } from './merkle.ts';
 import type { Before, JournalVerifier, Verdict } from './verify.ts';
 
 /**
@@ -16,18 +17,28 @@ export function heldTo(
   after: Before | null = null,
 ): JournalVerifier {
   const begins = after?.size ?? 0;
+  /** Of the events under it, when all of them are shown: its root is signed as well, and paths were proved under it. */
+  const leaves: Uint8Array[] = [];
   let bad: Verdict | null = null;
   const fail = (seq: number | null, reason: string): Verdict => {
     bad ??= { ok: false, seq, reason };
     return bad;
+  };
+  const isHeld = (hash: string): boolean => {
+    if (hash !== held.head || begins > 0) return hash === held.head;
+    const root = rootOf({ leaf: (index) => leaves[index] ?? new Uint8Array() }, leaves.length);
+    return Buffer.from(root).toString('hex') === held.root;
   };
   if (begins === held.size && after !== null && after.head !== held.head) fail(held.size, NOT_GOING_ON.rewritten);
   return {
     take(events) {
       const taken = bad ?? verifier.take(events);
       if (taken) return taken;
-      const at = events.find(({ seq }) => seq === held.size);
-      return at === undefined || at.hash === held.head ? null : fail(held.size, NOT_GOING_ON.rewritten);
+      for (const { seq, hash } of events) {
+        if (begins === 0 && seq <= held.size) leaves.push(leafOf(hash));
+        if (seq === held.size && !isHeld(hash)) return fail(held.size, NOT_GOING_ON.rewritten);
+      }
+      return null;
     },
     finish() {
       const verdict = bad ?? verifier.finish();

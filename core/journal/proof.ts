@@ -86,7 +86,7 @@ function transfersOf(task: string, events: readonly StoredEvent[]): readonly obj
     if (!ENDS_OR_MAKES.has(type) || !read.success) continue;
     // Its type and its members have just been looked at.
     const event = { type, subject, body: read.data } as LedgerEvent;
-    const id = read.data.hold ?? read.data.transfer;
+    const id = type === 'transfer.held' ? read.data.transfer : (read.data.hold ?? read.data.transfer);
     const known = holds.get(id) ?? null;
     const isOwn = type === 'transfer.held' ? known === null && isHoldOf(task, read.data) : known?.state === 'pending';
     if (isOwn) holds.set(id, evolveTransfer(known, event, at));

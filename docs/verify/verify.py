@@ -59,9 +59,9 @@ def no_constant(name):
 
 
 def whole_or_float(text):
-    # Every number is a double, as in ECMAScript: larger whole numbers are rounded the same way.
-    value = int(text)
-    return value if -(2**53) < value < 2**53 and text != "-0" else float(text)
+    # Every number is a double, as in ECMAScript: larger whole numbers are rounded the same way, and 1.0 is 1.
+    value = float(text)
+    return int(value) if -(2.0**53) < value < 2.0**53 and value.is_integer() else value
 
 
 def one_of_each(pairs):
@@ -74,7 +74,7 @@ def one_of_each(pairs):
 def read_json(data, what):
     try:
         text = data.decode("utf-8") if isinstance(data, (bytes, bytearray)) else data
-        return json.loads(text, parse_int=whole_or_float, parse_constant=no_constant, object_pairs_hook=one_of_each)
+        return json.loads(text, parse_int=whole_or_float, parse_float=whole_or_float, parse_constant=no_constant, object_pairs_hook=one_of_each)
     except (ValueError, RecursionError, OverflowError) as error:
         raise Unreadable("%s is not JSON: %s" % (what, error))
 
@@ -83,9 +83,9 @@ class Written(str):
     """Canonical JSON that has been written already."""
 
 
-def canonical(value):
+def canonical(value, depth=0):
     out = []
-    write_canonical(value, out, 0)
+    write_canonical(value, out, depth)
     return "".join(out)
 
 
@@ -326,9 +326,12 @@ def is_same_point(p, q):
 
 def signature_holds(public_key, message, signature):
     point = decompress(public_key)
+    # Under a key of small order anybody can sign.
+    if point is None or is_same_point(multiply(8, point), NEUTRAL):
+        return False
     nonce = decompress(signature[:32])
     scalar = int.from_bytes(signature[32:], "little")
-    if point is None or nonce is None or scalar >= L:
+    if nonce is None or scalar >= L:
         return False
     digest = hashlib.sha512(signature[:32] + public_key + message).digest()
     challenge = int.from_bytes(digest, "little") % L
@@ -343,6 +346,11 @@ CHECKPOINT = SIGNED + ("publicKey", "signature")
 
 def is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_same(one, other):
+    """Python takes true for 1."""
+    return type(one) is type(other) and one == other
 
 
 def decoded(text, length, what):
@@ -363,6 +371,7 @@ def check_form(value):
         and set(value) == set(CHECKPOINT)
         and all(isinstance(value[name], str) for name in ("origin", "head", "root", "publicKey", "signature"))
         and is_whole(value["size"])
+        and value["size"] >= 1
         and is_whole(value["at"])
         and HEX_HASH.fullmatch(value["head"])
         and HEX_HASH.fullmatch(value["root"])
@@ -464,6 +473,9 @@ def milliseconds(text):
     return int((moment - EPOCH).total_seconds()) * 1000 + milli
 
 
+TIME_MIN, TIME_MAX = milliseconds("0001-01-01T00:00:00.000Z"), milliseconds("9999-12-31T23:59:59.999Z")
+
+
 def time_text(at):
     moment = EPOCH + datetime.timedelta(milliseconds=at)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (at % 1000)
@@ -550,14 +562,14 @@ class Journal:
     def turns_back(self, event):
         """The one place where times may run back: it says from when to when, and behind which event."""
         said = {"from": self.at, "to": event.at, "after": event.seq - 1}
-        return event.type == CORRECTED and all(event.data.get(name) == value for name, value in said.items())
+        return event.type == CORRECTED and all(is_same(event.data.get(name), value) for name, value in said.items())
 
     def is_import(self, event):
         """The one place where an origin may change: it names the journal that it goes on from."""
         named = {"origin": self.origin, "size": event.seq - 1, "head": event.previous}
         given = event.data.get("from")
         return event.type == IMPORTED and isinstance(given, dict) and all(
-            given.get(name) == value for name, value in named.items()
+            is_same(given.get(name), value) for name, value in named.items()
         )
 
     def finish(self):
@@ -595,7 +607,7 @@ def verify_export(lines, key=None, held=None):
     """`lines` are bytes without their ends."""
     lines = iter(lines)
     header = read_json(next(lines, b""), "the first line")
-    if not isinstance(header, dict) or header.get("starling") != "export" or header.get("version") != 1:
+    if not isinstance(header, dict) or header.get("starling") != "export" or not is_same(header.get("version"), 1):
         raise Unreadable("the first line is not that of an export of version 1")
     if set(header) != {"starling", "version", "origin", "checkpoint"}:
         raise Refused("the first line has members that it does not have")
@@ -705,7 +717,7 @@ def verify_consistency(proof, key=None, held=None):
     checkpoint = proof["checkpoint"]
     check_signature(checkpoint, key)
     check_signature(held, key)
-    if (proof["from"], proof["to"]) != (held["size"], checkpoint["size"]):
+    if not is_same(proof["from"], held["size"]) or not is_same(proof["to"], checkpoint["size"]):
         raise Refused("the proof is from other sizes than those of the checkpoints")
     check_continuation(held, checkpoint, proof["path"])
     return told(checkpoint, "consistency", held=held["size"])
@@ -852,8 +864,8 @@ LINE_BYTES_MAX = (256 + 64) << 10
 
 
 class Budget:
-    """What the pages of a file may still unpack to, of the whole file and of this row group; and what they may still take
-    of the file: no byte of it stands in two pages."""
+    """What the pages of a file may still unpack to, of the whole file and of this row group; and what its columns may still
+    take of the file: no byte of it stands in two columns."""
 
     file = 0
     group = 0
@@ -929,8 +941,12 @@ def read_chunk(data, meta, name, kind, nullable):
     if TYPES.get(meta.get(1)) != kind:
         raise Refused("column %s is not %s" % (name, kind))
     count, at = meta.get(5), meta.get(11, meta.get(9))
-    if not is_whole(count) or not is_whole(at) or count < 0 or at < 0:
+    if not all(is_whole(place) and place >= 0 for place in (count, at, meta.get(7))):
         raise Refused("column %s is not where the file says" % name)
+    end = at + meta[7]
+    Budget.packed -= meta[7]
+    if end > len(data) or Budget.packed < 0:
+        raise Refused("the columns of the file are more than the file")
     dictionary, values = None, []
     while len(values) < count:
         reader = Thrift(data, at, at + HEAD_BYTES_MAX)
@@ -939,10 +955,9 @@ def read_chunk(data, meta, name, kind, nullable):
         if not is_whole(size) or size > GROUP_BYTES_MAX:
             raise Refused("a page of column %s has no size, or too large a one" % name)
         page = Thrift(data, reader.at).take(size)
-        Budget.packed -= reader.at + size - at
-        if Budget.packed < 0:
-            raise Refused("the pages of the file are more than the file")
         at = reader.at + size
+        if at > end:
+            raise Refused("a page of column %s is not where the file says" % name)
         if header.get(1) == 2:
             head = header.get(7, {})
             if head.get(2) not in (0, 2):
@@ -991,10 +1006,10 @@ def data_page(page, header, codec, kind, nullable, dictionary, name):
         head = header.get(8, {})
         count, encoding = head.get(1), head.get(4)
         levels = head.get(5, 0)
-        if head.get(6, 0) or not is_whole(levels) or not 0 <= levels <= len(page):
+        if not is_same(head.get(6, 0), 0) or not is_whole(levels) or not 0 <= levels <= len(page):
             raise Refused("a page of column %s has levels that it should not have" % name)
         packed = page[levels:]
-        body = unpacked(packed, codec, header, levels) if head.get(7, True) else packed
+        body = unpacked(packed, codec if head.get(7, True) is not False else "UNCOMPRESSED", header, levels)
         defined = hybrid(page[:levels], 1, count, name) if nullable and levels else None
         if nullable and not levels:
             defined = [1] * count
@@ -1007,6 +1022,8 @@ def data_page(page, header, codec, kind, nullable, dictionary, name):
             if len(body) < 4:
                 raise Refused("a page of column %s ends too early" % name)
             length = struct.unpack("<I", body[:4])[0]
+            if length > len(body) - 4:
+                raise Refused("a page of column %s ends too early" % name)
             defined = hybrid(body[4 : 4 + length], 1, count, name)
             body = body[4 + length :]
     present = count if defined is None else sum(defined)
@@ -1031,7 +1048,7 @@ def data_page(page, header, codec, kind, nullable, dictionary, name):
 
 def hybrid(data, width, count, name):
     """RLE and bit-packing, mixed, as Parquet has it."""
-    if not is_whole(count) or count < 0 or width > 32:
+    if not is_whole(count) or count < 0 or width > 31:
         raise Refused("a page of column %s has no count" % name)
     reader, values, stride = Thrift(data), [], (width + 7) // 8
     while len(values) < count:
@@ -1131,8 +1148,11 @@ def read_row(row):
     seq, at, kind, version, actor, subject, command, trace, body, digest = row
     body = text(body)
     value = read_json(body, "the body of event %d" % seq)
-    if not isinstance(value, dict) or canonical(value) != body:
+    # What is hashed stands one level around it.
+    if not isinstance(value, dict) or canonical(value, 1) != body:
         raise Refused("its body is not canonical JSON", seq)
+    if not TIME_MIN <= at <= TIME_MAX:
+        raise Refused(NOT_AN_EVENT, seq)
     members = {
         "actor": text(actor),
         "at": at,
@@ -1154,7 +1174,7 @@ SAID = {"origin", "from", "to", "previous", "head", "root"}
 def verify_archive(folder, key=None, held=None):
     """`folder` reads a file by its name, if it has no more than so many bytes, or raises Unreadable."""
     manifest = read_json(folder("manifest.json", PROOF_BYTES_MAX), "manifest.json")
-    if not isinstance(manifest, dict) or (manifest.get("starling"), manifest.get("version")) != ("archive", 1):
+    if not isinstance(manifest, dict) or manifest.get("starling") != "archive" or not is_same(manifest.get("version"), 1):
         raise Unreadable("manifest.json is not that of an archive of version 1")
     only(manifest, MANIFEST, "the manifest")
     checkpoint, segments = manifest["checkpoint"], manifest["segments"]
@@ -1165,7 +1185,7 @@ def verify_archive(folder, key=None, held=None):
     journal = None
     for entry in segments:
         only(entry, SEGMENT, "a segment in the manifest")
-        if not all(is_whole(entry[name]) for name in ("from", "to", "bytes")):
+        if not all(is_whole(entry[name]) and entry[name] >= 1 for name in ("from", "to", "bytes")):
             raise Refused("a segment in the manifest has no place")
         if not all(isinstance(entry[name], str) for name in SEGMENT - {"from", "to", "bytes"}):
             raise Refused("a segment in the manifest has no name or hash")
@@ -1197,13 +1217,16 @@ def take_segment(folder, entry, journal):
     expected = journal.seq + 1
     if entry["from"] != expected or entry["previous"] != journal.previous:
         raise Refused("the segments do not follow each other", expected)
+    # The manifest's checkpoint is of exactly what lies there: an event behind it would pass unsigned.
+    if entry["to"] > journal.checkpoint["size"]:
+        raise Refused("there is more than the checkpoint signs", expected)
     name = entry["key"].rsplit("/", 1)[-1]
     data = folder(name, GROUP_BYTES_MAX)
     if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
         raise Refused("segment %s is not the file that the manifest names" % name, expected)
     rows, said, _ = segment_events(data)
     only(said, SAID, "the segment's metadata")
-    if not isinstance(said["origin"], str) or any(said[part] != entry[part] for part in SAID - {"origin"}):
+    if not isinstance(said["origin"], str) or not all(is_same(said[part], entry[part]) for part in SAID - {"origin"}):
         raise Refused("segment %s says something else of itself than the manifest" % name, expected)
     tree = take_rows(rows, journal, said["origin"], entry["to"])
     if (journal.seq, journal.previous, tree.root()) != (entry["to"], entry["head"], entry["root"]):
@@ -1313,7 +1336,16 @@ def verify(path, key=None, held=None):
     return verify_archive(folder, key, held)
 
 
+# What a terminal would act on, and what cannot be written: the text of a file must not look like the verifier's own.
+UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(value):
+    return UNSHOWN.sub(" ", value) if isinstance(value, str) else value
+
+
 def say(result):
+    result = {name: shown(value) for name, value in result.items()}
     what = {
         "export": "%(size)d events of %(origin)s, from the first to the signed head",
         "archive": "events %(first)d to %(size)d of %(origin)s, in %(segments)d segments, up to the signed head",
@@ -1323,7 +1355,7 @@ def say(result):
         "checkpoint": "%(size)d events of %(origin)s, as signed",
     }[result["what"]]
     lines = ["Proved: " + what % result, "head  " + result["head"], "key   " + result["publicKey"]]
-    lines += ["%6d  %s" % (seq, kind) for seq, kind in result.get("events", [])]
+    lines += ["%6d  %s" % (seq, shown(kind)) for seq, kind in result.get("events", [])]
     return "\n".join(lines)
 
 
@@ -1353,10 +1385,10 @@ def main(argv):
         where = "" if error.seq is None else " at event %d" % error.seq
         if as_json:
             print(json.dumps({"ok": False, "seq": error.seq, "reason": error.reason}))
-        print("verify.py: not proved%s: %s" % (where, error.reason), file=sys.stderr)
+        print(shown("verify.py: not proved%s: %s" % (where, error.reason)), file=sys.stderr)
         return 1
     except Unreadable as error:
-        print("verify.py: %s" % error, file=sys.stderr)
+        print(shown("verify.py: %s" % error), file=sys.stderr)
         return 2
     print(json.dumps(result) if as_json else say(result))
     return 0

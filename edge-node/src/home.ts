@@ -1,5 +1,6 @@
 // The device's own folder: who may read it, how files in it are written, and that only one runtime lives there.
 
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -8,8 +9,9 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -44,17 +46,26 @@ export function openHome(home: string): void {
   }
 }
 
-/** Writes a file whole or not at all, for its owner alone. */
+/**
+ * Writes a file whole or not at all, for its owner alone. The folder may be one that others write in: the draft has a name that
+ * nobody can take before, and it is made, never opened.
+ */
 export function writePrivateFile(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.new`;
-  const file = openSync(temporary, 'w', 0o600);
+  const draft = `${path}.${randomBytes(9).toString('base64url')}.new`;
+  const file = openSync(draft, 'wx', 0o600);
   try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    try {
+      // All of it, or it throws: a disk that is nearly full takes a part of what it is given.
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
 }
 
 /** The text of a file, or null when it is not there. Readable by others, it is closed to them first. */

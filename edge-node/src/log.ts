@@ -2,6 +2,7 @@
 // one is taken out.
 
 import { redactFields, redactText } from '../../core/log-line.ts';
+import { printable } from './cli/output.ts';
 
 export const LEVELS = ['info', 'warn', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -19,6 +20,7 @@ export function createLog(write: (line: string) => void, options: { json: boolea
     const safe = redactFields(fields);
     if (options.json) return write(`${JSON.stringify({ at, level, message, ...safe })}\n`);
     const rest = Object.entries(safe).map(([name, value]) => ` ${name}=${value}`);
-    write(`${at} ${level === 'info' ? '' : `${level}: `}${message}${rest.join('')}\n`);
+    // A server chooses the words of a close: none of them begins a line of its own, or does something to a terminal.
+    write(`${printable(`${at} ${level === 'info' ? '' : `${level}: `}${message}${rest.join('')}`)}\n`);
   };
 }

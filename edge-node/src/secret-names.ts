@@ -14,6 +14,9 @@ const secretFolders = new Set([
   '.starling',
   '.starling-device',
   '.password-store',
+  '.gcloud',
+  '.terraform.d',
+  '.wrangler',
 ]);
 const secretFiles = new Set([
   '.netrc',
@@ -28,14 +31,29 @@ const secretFiles = new Set([
   '.dockerconfigjson',
   '.dev.vars',
   '.vault-token',
+  '.gitconfig',
+  '.yarnrc.yml',
+  '.s3cfg',
+  '.boto',
+  '.secrets',
+  'rclone.conf',
+  'kubeconfig',
+  'application_default_credentials.json',
+  // What was typed at a prompt: passwords and tokens are among it.
+  '.bash_history',
+  '.zsh_history',
+  '.psql_history',
+  '.mysql_history',
+  '.node_repl_history',
+  '.python_history',
 ]);
 const secretPatterns = [
   /^\.env(?:rc)?(?:\.(?!example$|sample$|template$|dist$).*)?$/,
   /^\.dev\.vars\./,
-  /\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|tfstate)$/,
+  /\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|tfstate|tfvars)$/,
   /^id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:$|[._-](?!.*pub$))/,
   /^secrets?\.(?:json|ya?ml|toml|env)$/,
-  /^credentials(?:\.(?:json|ya?ml|toml|tfrc\.json))?$/,
+  /^\.?credentials(?:\.(?:json|ya?ml|toml|tfrc\.json))?$/,
 ];
 
 /** What editors, systems and people put before and behind a name to keep a second copy of its file. */

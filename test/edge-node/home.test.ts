@@ -1,4 +1,15 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,7 +18,7 @@ import { verifyByDid } from '../../core/devices/did.ts';
 import { canonical } from '../../core/json.ts';
 import { enrollDevice } from '../../core/wire/enrollment.ts';
 import { enrolDevice } from '../../edge-node/src/enrolment.ts';
-import { HomeInUse, isHomeInUse, lockHome, openHome } from '../../edge-node/src/home.ts';
+import { HomeInUse, isHomeInUse, lockHome, openHome, writePrivateFile } from '../../edge-node/src/home.ts';
 import { homeMarkerFile, readHomeMarker } from '../../edge-node/src/home-marker.ts';
 import { openIdentity, readEnrolment } from '../../edge-node/src/identity.ts';
 import { startEdgeNode } from '../../edge-node/src/main.ts';
@@ -28,6 +39,37 @@ const answer = {
   credential: 'dvc_x.y',
   connectUrl: 'ws://localhost:1/',
 };
+
+describe('a private file', () => {
+  test('is written through no name that somebody can have taken before, and leaves no draft', () => {
+    openHome(home);
+    const theirs = join(home, 'theirs');
+    writeFileSync(theirs, 'theirs');
+    const path = join(home, 'held.json');
+    if (process.platform !== 'win32') symlinkSync(theirs, `${path}.${process.pid}.new`);
+    writePrivateFile(path, 'ours');
+    expect([readFileSync(path, 'utf8'), readFileSync(theirs, 'utf8')]).toEqual(['ours', 'theirs']);
+    const before = readdirSync(home);
+    mkdirSync(join(home, 'folder'));
+    expect(() => writePrivateFile(join(home, 'folder'), 'ours')).toThrow();
+    expect(readdirSync(home)).toEqual([...before, 'folder'].toSorted());
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is never replaced by a part of itself when there is no room for all',
+    () => {
+      openHome(home);
+      const path = join(home, 'settings.json');
+      writePrivateFile(path, 'before');
+      const code = `import { writePrivateFile } from ${JSON.stringify(import.meta.resolve('../../edge-node/src/home.ts'))};
+      try { writePrivateFile(${JSON.stringify(path)}, 'x'.repeat(100_000)); } catch (error) { console.log(error.code); }`;
+      // What a disk does that has room for a part: the first write is short, the next one fails.
+      const words = ['-c', `trap '' XFSZ; ulimit -f 8; exec "$0" --input-type=module -e "$1"`, process.execPath, code];
+      expect(execFileSync('bash', words, { encoding: 'utf8' }).trim()).toBe('EFBIG');
+      expect(readFileSync(path, 'utf8')).toBe('before');
+    },
+  );
+});
 
 describe('a home', () => {
   test('and all that is in it is for its owner alone', async () => {

@@ -214,6 +214,20 @@ describe('journals whose hashes hold', () => {
   });
 });
 
+describe('names of an origin', () => {
+  test.each(['tnt_a/swm/b', 'tnt_a/', '/swm_b', 'tnt_a/swm_b\n\u001b[8m', 'tnt_a/..', 'tnt_ä/swm_b'])(
+    '[EXPORT-5] [DOOR-2] %j, which could be neither proved nor brought in again, is refused',
+    async (origin) => {
+      const [tenant = '', ...more] = origin.split('/');
+      const body = { ...JSON.parse(honest[0]?.body ?? ''), tenant, swarm: more.join('/') };
+      const context = { at: START, actor: 'user/x', command: 'x', trace: null };
+      const said = { type: 'swarm.created', subject: 'x/y', body: canonical(body) };
+      const error = await refusal(signed([chain(origin, GENESIS, 1, said, context)], origin));
+      expect(error).toMatchObject({ code: 'import_invalid', seq: 1, detail: expect.stringContaining('name') });
+    },
+  );
+});
+
 describe('bodies', () => {
   /** Endless bytes that count how many were asked for. */
   function endless(first: Uint8Array, filler: Uint8Array) {

@@ -11,8 +11,9 @@ import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core
 import { canonicalStored } from '../../../core/json.ts';
 import { segmentBytesMax } from '../../../core/limits.ts';
 import { checkpoint } from '../../../core/wire/resources.ts';
-import { type Judged, type Known, parse, proofBytesMax } from './proved-file.ts';
+import { type Judged, type Known, proofBytesMax } from './proved-file.ts';
 import { openSegmentFile } from './segment-file.ts';
+import { parse } from './strict-json.ts';
 
 const segmentShape = z.strictObject({
   from: z.int().min(1),
@@ -56,10 +57,13 @@ export async function judgeArchive(read: ReadFolder, known: Known): Promise<Judg
   const held = known.held === undefined ? verifier : heldTo(known.held, signed, verifier, after);
   let before = { to: from - 1, head: previous };
   for (const segment of segments) {
+    // The manifest's checkpoint is of exactly what lies there: an event behind it would pass unsigned.
     const bad =
       segment.from !== before.to + 1 || segment.previous !== before.head
         ? 'the segments do not follow each other'
-        : await takeSegment(segment, origin, read, held);
+        : segment.to > signed.size
+          ? 'there is more than the checkpoint signs'
+          : await takeSegment(segment, origin, read, held);
     if (typeof bad === 'string') return judged({ ok: false, seq: before.to + 1, reason: bad });
     if (bad !== null) return judged(bad);
     before = segment;

@@ -6,7 +6,7 @@ import type { Result } from '../../../core/result.ts';
 import type { Api, ApiAnswer, ApiError } from './api.ts';
 import type { Config } from './config.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { printable } from './output.ts';
+import { printable, printableLines } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** An option of a command. `value` names what follows it; without, it is a switch. */
@@ -49,9 +49,9 @@ export interface Command {
   load(): Promise<RunCommand>;
 }
 
-/** Prints a result: JSON for programs, `text` for people. */
+/** Prints a result: JSON for programs, `text` for people, whatever somebody else has put into it. */
 export function print(context: CommandContext, value: unknown, text: string): void {
-  context.terminal.out(context.json ? `${JSON.stringify(value)}\n` : text);
+  context.terminal.out(context.json ? `${JSON.stringify(value)}\n` : printableLines(text));
 }
 
 /** Says what is wrong with the command line. */
@@ -86,7 +86,7 @@ export function refused(context: CommandContext, error: ApiError): ExitCode {
       const asked = error.requestId === null ? '' : ` (request ${error.requestId})`;
       if (!context.json)
         context.terminal.err(
-          `starling: ${error.code}: ${printable(sentence)}${asked}${places.map((place) => `\n ${printable(place)}`).join('')}\n`,
+          `starling: ${printable(`${error.code}: ${sentence}${asked}`)}${places.map((place) => `\n ${printable(place)}`).join('')}\n`,
         );
       else context.terminal.err(`${JSON.stringify({ error: { ...rest, message: sentence } })}\n`);
       return EXIT[exitOf(error.status)];

@@ -7,8 +7,8 @@ import { err, ok, type Result } from '../../../core/result.ts';
 import { checkpoint } from '../../../core/wire/resources.ts';
 import { writePrivateFile } from '../home.ts';
 import type { CommandContext } from './command.ts';
-import { parse } from './proved-file.ts';
 import { readRegularFile } from './regular-file.ts';
+import { parse } from './strict-json.ts';
 
 /** One has less than a kilobyte. */
 const checkpointBytesMax = 64 * 1024;

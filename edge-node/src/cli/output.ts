@@ -28,6 +28,17 @@ export function credits(micro: number): string {
   return `${micro < 0 ? '-' : ''}${whole}${rest === '' ? '' : `.${rest}`}`;
 }
 
+/** Several lines of it: what a value brings along must be `printable` before it is put into one of them. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** JSON for a person, and still the same JSON: what a terminal would act on stands as an escape. */
+export function printableJson(value: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escaped);
+}
+
 /** Credits as micro-credits, exact: `1.5` is 1500000. Null for anything else, or more than six decimals. */
 export function microOf(text: string): number | null {
   const parts = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text);

@@ -1,14 +1,12 @@
 // What a file proves: an export, a proof, a checkpoint. Which one it is, its content says. The proofs are core's; this reads.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type SignedCheckpoint, verifyCheckpoint } from '../../../core/journal/checkpoint.ts';
 import type { CloudEvent } from '../../../core/journal/cloud-event.ts';
 import { judgeContinuation, NOT_GOING_ON } from '../../../core/journal/continuation.ts';
 import { heldTo } from '../../../core/journal/held.ts';
 import { verifyEventProof, verifyTaskProof } from '../../../core/journal/proof.ts';
 import { type JournalVerifier, type Verdict, verifyJournal } from '../../../core/journal/verify.ts';
-import type { Json } from '../../../core/json.ts';
-import { hasRepeatedMember } from '../../../core/json-text.ts';
 import { importLineBytesMax } from '../../../core/limits.ts';
 import {
   checkpoint as checkpointSchema,
@@ -18,6 +16,7 @@ import {
 } from '../../../core/wire/resources.ts';
 import { type ByteLine, byteLines, decode, NO_END } from './byte-lines.ts';
 import { openSegmentFile } from './segment-file.ts';
+import { parse } from './strict-json.ts';
 
 /** What the caller knows already. */
 export interface Known {
@@ -109,11 +108,9 @@ export function verifierOf(checkpoint: SignedCheckpoint, { key, held }: Known): 
 }
 
 function judgeJson(value: unknown, known: Known): Judged {
-  if (has(taskProof, value))
-    return { what: 'task', verdict: withHeld(verifyTaskProof(value, known.key), value, known) };
-  if (has(inclusionProof, value))
-    return { what: 'event', verdict: withHeld(verifyEventProof(value, known.key), value, known) };
-  if (has(consistencyProof, value)) return judgeConsistency(value, known);
+  if (has(TASK, value)) return { what: 'task', verdict: withHeld(verifyTaskProof(value, known.key), value, known) };
+  if (has(EVENT, value)) return { what: 'event', verdict: withHeld(verifyEventProof(value, known.key), value, known) };
+  if (has(CONSISTENCY, value)) return judgeConsistency(value, known);
   if (has(checkpointSchema, value)) {
     const verdict = judgeSignature(value, known.key);
     return { what: 'checkpoint', verdict: withHeld(verdict, { checkpoint: value }, known) };
@@ -121,10 +118,18 @@ function judgeJson(value: unknown, known: Known): Judged {
   return unreadable('it is none of the things that can be proved');
 }
 
-/** Members that the schema does not name stay: what is proved is what was shown. */
+/** Members that the schema does not name would be shown as if they were proved: there are none, at any level. */
 function has<T extends z.ZodObject>(schema: T, value: unknown): value is z.infer<T> {
   return schema.strict().safeParse(value).success;
 }
+
+const checkpointOnly = checkpointSchema.strict();
+const TASK = taskProof.extend({
+  inclusion: z.array(taskProof.shape.inclusion.element.strict()),
+  checkpoint: checkpointOnly,
+});
+const EVENT = inclusionProof.extend({ checkpoint: checkpointOnly });
+const CONSISTENCY = consistencyProof.extend({ checkpoint: checkpointOnly });
 
 function judgeConsistency(proof: z.infer<typeof consistencyProof>, { key, held }: Known): Judged {
   if (held === undefined) return unreadable('a consistency proof needs the checkpoint that you hold: --held');
@@ -158,14 +163,4 @@ function withHeld(
     return refusal(null, `a consistency proof from ${held.size} to ${checkpoint.size} events is needed`);
   const why = judgeContinuation(held, checkpoint, []);
   return why === null ? verdict : refusal(null, NOT_GOING_ON[why]);
-}
-
-/** Undefined for what is not JSON, or says something twice: a proof that can be read in two ways proves neither. */
-export function parse(text: string): unknown {
-  try {
-    const value = JSON.parse(text) as Json; // what JSON.parse gives is Json
-    return hasRepeatedMember(value, text) ? undefined : value;
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ import { signedOut } from './commands/account.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { keepHeld } from './held-checkpoint.ts';
 import { journalPage, readJournal } from './journal.ts';
-import { createProgress } from './output.ts';
+import { createProgress, printable } from './output.ts';
 import { unproved } from './unproved.ts';
 
 /** @param held what `--held` holds already; null proves the whole journal */
@@ -81,7 +81,11 @@ function conclude(context: CommandContext, checkpoint: SignedCheckpoint, verdict
   if (!verdict.ok) return unproved(context, verdict);
   keepHeld(context, checkpoint);
   const { origin, head, publicKey } = verdict;
-  print(context, verdict, `Proved: ${what} of ${origin}, up to the signed head.\nhead  ${head}\nkey   ${publicKey}\n`);
+  print(
+    context,
+    verdict,
+    `Proved: ${what} of ${printable(origin)}, up to the signed head.\nhead  ${printable(head)}\nkey   ${publicKey}\n`,
+  );
   return EXIT.ok;
 }
 

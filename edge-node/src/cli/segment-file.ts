@@ -5,6 +5,7 @@ import { eventsOfRows, SEGMENT_MARK_KEY, segmentMark } from '../../../core/archi
 import { type CloudEvent, toCloudEvent } from '../../../core/journal/cloud-event.ts';
 import { canonicalStored } from '../../../core/json.ts';
 import { openEventFile } from './parquet/event-file.ts';
+import { parse } from './strict-json.ts';
 
 export interface SegmentFile {
   readonly mark: SegmentMark;
@@ -18,7 +19,7 @@ export interface SegmentFile {
 export async function openSegmentFile(bytes: Uint8Array): Promise<SegmentFile | null> {
   try {
     const { metadata, rows } = await openEventFile(bytes.length, (start, end) => bytes.subarray(start, end));
-    const mark = segmentMark.parse(JSON.parse(metadata.get(SEGMENT_MARK_KEY) ?? ''));
+    const mark = segmentMark.parse(parse(metadata.get(SEGMENT_MARK_KEY) ?? ''));
     return { mark, metadata, events: () => eventsOf(mark, rows()) };
   } catch {
     return null; // whatever the reader stumbles over: it is not what was written

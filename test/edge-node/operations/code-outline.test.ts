@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { codeLocate } from '../../../edge-node/src/operations/code-locate.ts';
 import { codeOutline } from '../../../edge-node/src/operations/code-outline.ts';
 import { filesMax, outputBytesMax, syntaxBytesMax } from '../../../edge-node/src/operations/limits.ts';
 import { aContext, aFolder, anAbortedContext } from './a-folder.ts';
@@ -327,6 +328,16 @@ describe('code.outline of a folder', () => {
     expect(outline.files.map(({ path }) => path)).toEqual(['a.ts', 'long.ts']);
     expect(outline.files[1]?.declarations).toEqual([]);
     expect(outline.skipped).toEqual({ ...nothingSkipped, tooLarge: 1, refused: 2, unreadable: 1, unparsed: 1 });
+  });
+
+  test('a file that is nested too deeply to be walked is counted, and the others are outlined', async () => {
+    const files = { 'a.ts': 'export const a = 1;\n', 'deep.ts': 'if(a)'.repeat(20_000) };
+    const outline = await codeOutline.run({ path: '.' }, aContext(aFolder(files)));
+    expect(outline.files.map(({ path }) => path)).toEqual(['a.ts', 'deep.ts']);
+    expect(outline.skipped).toEqual({ ...nothingSkipped, unparsed: 1 });
+    const found = await codeLocate.run({ path: '.', symbol: 'a' }, aContext(aFolder(files)));
+    expect(found.definitions).toMatchObject([{ file: 'a.ts', name: 'a' }]);
+    expect(found.skipped).toEqual({ ...nothingSkipped, unparsed: 1 });
   });
 
   test('a file with errors in it is outlined as far as it goes, and marked', async () => {

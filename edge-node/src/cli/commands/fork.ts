@@ -11,7 +11,7 @@ import { EXECUTOR_KINDS, PRIVACY_CLASSES } from '../../../../core/wire/terms.ts'
 import { type CommandContext, misused, print, printAnswer, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { momentOf, noMoment } from '../moment.ts';
-import { credits, microOf, span, table } from '../output.ts';
+import { credits, microOf, printable, span, table } from '../output.ts';
 
 type Fork = z.output<typeof forkSchema>;
 type Comparison = z.output<typeof comparisonSchema>;
@@ -130,7 +130,7 @@ function describe({ id, name, state, parent, effects: acts }: Fork): string {
     `parent     ${parent.swarm}, after event ${parent.seq} of ${parent.at}`,
     `effects    ${acts}`,
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 function describeComparison({ totals, tasks, missions, nextCursor, truncated }: Comparison): string {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type CommandContext, fail, printAnswer } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { openExport } from '../export-file.ts';
+import { printable } from '../output.ts';
 
 const imported = z.object({
   id: z.string(),
@@ -41,5 +42,7 @@ function describe({ id, name, origin, size, head, stateHash, apiKey }: z.output<
     `It is read with this key, which is shown once:`,
     `${apiKey.secret}`,
     '',
-  ].join('\n');
+  ]
+    .map(printable)
+    .join('\n');
 }

@@ -10,7 +10,7 @@ import type { ApiAnswer, ApiError } from '../api.ts';
 import { type CommandContext, fail, misused, print, printAnswer, readAnswer, refused } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readInput } from '../input.ts';
-import { createProgress, credits, microOf, printable, span, table, timeOf } from '../output.ts';
+import { createProgress, credits, microOf, printable, printableJson, span, table, timeOf } from '../output.ts';
 
 const SHOWN = { schema: taskSchema, describe };
 
@@ -120,7 +120,7 @@ function conclude(context: CommandContext, view: TaskView): ExitCode {
       message: `${view.id} ${view.state}${view.error === null ? '' : `: ${code}: ${message}`}`,
     });
   }
-  print(context, view, `${JSON.stringify(view.result, null, 2)}\n`);
+  print(context, view, `${printableJson(view.result)}\n`);
   if (context.json) return EXIT.ok;
   const tookMs = Date.parse(view.updatedAt) - Date.parse(view.createdAt);
   const by = view.attempts.at(-1)?.executor ?? 'nobody';
@@ -140,7 +140,7 @@ function describe(view: TaskView): string {
     ),
     ...(error === null ? [] : [`error      ${error.code}: ${error.message}`]),
   ].map(printable);
-  return `${lines.join('\n')}\n${state === 'succeeded' ? `${JSON.stringify(result, null, 2)}\n` : ''}`;
+  return `${lines.join('\n')}\n${state === 'succeeded' ? `${printableJson(result)}\n` : ''}`;
 }
 
 function progressOf({ id, state, attempts }: TaskView): string {

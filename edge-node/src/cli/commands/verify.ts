@@ -8,6 +8,7 @@ import { judgeArchive } from '../archive-folder.ts';
 import { type CommandContext, misused, print } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readHeld } from '../held-checkpoint.ts';
+import { printable } from '../output.ts';
 import { type Judged, judgeBytes, type Known } from '../proved-file.ts';
 import { verifyServer } from '../proved-server.ts';
 import { readRegularFile } from '../regular-file.ts';
@@ -47,7 +48,7 @@ function conclude(context: CommandContext, judged: Judged, held: SignedCheckpoin
   print(
     context,
     { ...verdict, what },
-    `Proved: ${SAID[what]} of ${verdict.origin}, ${verdict.size} events signed.\nhead  ${verdict.head}\nkey   ${verdict.publicKey}${since}\n`,
+    `Proved: ${SAID[what]} of ${printable(verdict.origin)}, ${verdict.size} events signed.\nhead  ${verdict.head}\nkey   ${verdict.publicKey}${since}\n`,
   );
   return EXIT.ok;
 }

@@ -53,9 +53,10 @@ export async function openEventFile(size: number, slice: Slice): Promise<EventFi
 
 async function readFooter(size: number, slice: Slice): Promise<Struct> {
   if (size < 12) throw new NotOurs('it is too short');
-  const end = await slice(size - 8, size);
+  const [begin, end] = [await slice(0, 4), await slice(size - 8, size)];
   const length = new DataView(end.buffer, end.byteOffset).getUint32(0, true);
-  if (Buffer.from(end.subarray(4)).toString('latin1') !== 'PAR1' || length > Math.min(footerBytesMax, size - 12))
+  const isParquet = [begin, end.subarray(4)].every((mark) => Buffer.from(mark).toString('latin1') === 'PAR1');
+  if (!isParquet || length > Math.min(footerBytesMax, size - 12))
     throw new NotOurs('it has no footer, or too large a one');
   return new Thrift(await slice(size - 8 - length, size - 8)).struct();
 }
@@ -64,7 +65,7 @@ function checkSchema([, ...leaves]: readonly Struct[]): void {
   const isOurs = COLUMNS.every(({ name, type, isNullable }, index) => {
     const said = structOf(leaves[index]);
     const isSized = type !== FIXED || said.get(2) === hashBytes;
-    return textOf(said.get(4)) === name && said.get(1) === type && (said.get(3) === 1) === isNullable && isSized;
+    return textOf(said.get(4)) === name && said.get(1) === type && (said.get(3) ?? 0) === Number(isNullable) && isSized;
   });
   if (leaves.length !== COLUMNS.length || !isOurs) throw new NotOurs('it has other columns than ours have');
 }

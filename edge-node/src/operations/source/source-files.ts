@@ -34,7 +34,7 @@ export const skippedSchema = z
     tooLarge: count.describe('files over 1 MiB'),
     refused: count.describe('files or folders the device does not grant'),
     unreadable: count.describe('files that could not be read as UTF-8 text'),
-    unparsed: count.describe('files too large or too slow to parse; counted by lines only'),
+    unparsed: count.describe('files too large, too slow or too deeply nested to parse; counted by lines only'),
     beyondFileCap: count.describe('files after the first 5,000, and entries after the first 100,000'),
     beyondTime: count.describe('files not reached in time'),
   })

@@ -25,7 +25,10 @@ async function loadLanguage(grammar: Grammar): Promise<Language> {
   return Language.load(require.resolve(`@vscode/tree-sitter-wasm/wasm/tree-sitter-${grammar}.wasm`));
 }
 
-/** Parses text in one grammar. Null when it is too large or took too long; a tree with syntax errors is still a tree. */
+/**
+ * Parses text in one grammar. Null when it is too large, took too long or is nested too deeply to be walked; a tree with syntax
+ * errors is still a tree.
+ */
 export interface GrammarReader {
   read<T>(text: string, use: (tree: Tree) => T): T | null;
 }
@@ -53,6 +56,9 @@ export async function grammarReader(grammar: Grammar): Promise<GrammarReader> {
   }
 }
 
+/** What V8 says of it. */
+const STACK_IS_FULL = 'Maximum call stack size exceeded';
+
 function readTree<T>(parser: Parser, language: Language, text: string, use: (tree: Tree) => T): T | null {
   if (text.length > syntaxBytesMax) return null;
   const deadline = performance.now() + parseMsMax;
@@ -64,6 +70,10 @@ function readTree<T>(parser: Parser, language: Language, text: string, use: (tre
   }
   try {
     return use(tree);
+  } catch (error) {
+    // One file of a hundred thousand nested conditions must not cost the answer about all others.
+    if (error instanceof RangeError && error.message === STACK_IS_FULL) return null;
+    throw error;
   } finally {
     tree.delete();
   }
