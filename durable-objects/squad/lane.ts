@@ -3,20 +3,28 @@
 
 /** Runs work one piece at a time per key. In memory only: what waits here has not been acknowledged to anyone. */
 export interface Lanes {
-  /** False, and nothing is run, when too much waits already. */
-  enter(key: string, bytes: number, work: () => Promise<void>): Promise<void> | false;
+  /** Nothing is run when too much waits already: in this lane (`own`), or in all of them together (`all`). */
+  enter(key: string, bytes: number, work: () => Promise<void>): Promise<void> | 'own' | 'all';
 }
 
-/** @param piecesMax pieces and @param laneBytesMax bytes that wait in one lane; @param bytesMax bytes that wait in all of them */
-export function lanes(piecesMax: number, laneBytesMax: number, bytesMax: number): Lanes {
+/** What may wait: pieces and bytes in one lane, bytes in all of them, and bytes that a lane may have however full the others are. */
+export interface LaneRoom {
+  readonly pieces: number;
+  readonly laneBytes: number;
+  readonly allBytes: number;
+  readonly sureBytes: number;
+}
+
+export function lanes(room: LaneRoom): Lanes {
   const tails = new Map<string, { tail: Promise<void>; pieces: number; bytes: number }>();
   let bytesWaiting = 0;
   return {
     enter(key, bytes, work) {
       const lane = tails.get(key) ?? { tail: Promise.resolve(), pieces: 0, bytes: 0 };
-      // A lane of its own full: only its device is told. Nobody else's frames are in it.
-      if (lane.pieces >= piecesMax || lane.bytes + bytes > laneBytesMax || bytesWaiting + bytes > bytesMax)
-        return false;
+      const wouldWait = lane.bytes + bytes;
+      if (lane.pieces >= room.pieces || wouldWait > room.laneBytes) return 'own';
+      // Others have filled the room: what a device needs to go on has its place all the same.
+      if (bytesWaiting + bytes > room.allBytes && wouldWait > room.sureBytes) return 'all';
       lane.pieces += 1;
       lane.bytes += bytes;
       bytesWaiting += bytes;

@@ -35,7 +35,9 @@ export async function receive(socket: Socket, message: string | ArrayBuffer, dep
     return deps.dismiss(socket, 'frame_too_large', { code: 'frame_too_large', detail });
   }
   const turn = deps.lanes.enter(held.device, bytes, () => inTurn(socket, message, bytes, deps));
-  if (turn !== false) return turn;
+  // Not of its own doing: it comes again soon.
+  if (turn === 'all') return deps.dismiss(socket, 'busy');
+  if (turn !== 'own') return turn;
   const detail = `At most ${framesPerSecondMax} frames a second, and not so many without waiting for an answer.`;
   deps.dismiss(socket, 'too_many_frames', { code: 'too_many_frames', detail });
 }

@@ -27,6 +27,8 @@ export const framesWaitingMax = 256;
 export const laneBytesWaitingMax = 4 * 1024 * 1024;
 /** Bytes of all devices that wait. Beyond it memory is at risk. */
 export const frameBytesWaitingMax = 32 * 1024 * 1024;
+/** Each device may have so many waiting whatever the others do: small frames of an honest one. All of them are half as much again. */
+export const laneBytesSure = 16 * 1024;
 
 /** Telemetry sends under way at once; the queue is slower than a socket. */
 export const telemetrySendsMax = 64;

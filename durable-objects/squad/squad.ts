@@ -21,6 +21,7 @@ import { answerClose, type Socket } from './socket.ts';
 import {
   frameBytesWaitingMax,
   framesWaitingMax,
+  laneBytesSure,
   laneBytesWaitingMax,
   ordersExpiredPerWake,
   patrolMs,
@@ -189,7 +190,12 @@ export class SquadObject extends DurableObject<SquadEnv> implements SquadPort {
       tries: this.#tries,
       turns: isolateTurns,
       swarm,
-      lanes: lanes(framesWaitingMax, laneBytesWaitingMax, frameBytesWaitingMax),
+      lanes: lanes({
+        pieces: framesWaitingMax,
+        laneBytes: laneBytesWaitingMax,
+        allBytes: frameBytesWaitingMax,
+        sureBytes: laneBytesSure,
+      }),
       shares: new Map(),
       heard: new WeakMap<Socket, number>(),
       sleep: (ms) => new Promise((done) => setTimeout(done, ms)),

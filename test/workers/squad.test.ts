@@ -323,7 +323,7 @@ describe('the rate', () => {
 
 describe('lanes', () => {
   it('run one piece at a time per key, in order, past pieces that throw, and hold only so much', async () => {
-    const lane = lanes(3, 100, 100);
+    const lane = lanes({ pieces: 3, laneBytes: 100, allBytes: 100, sureBytes: 10 });
     const ran: string[] = [];
     const piece = (name: string) => async () => {
       ran.push(`${name}+`);
@@ -334,8 +334,8 @@ describe('lanes', () => {
     const a = lane.enter('x', 10, piece('a'));
     const b = lane.enter('x', 10, piece('b'));
     const c = lane.enter('x', 10, piece('c'));
-    expect(lane.enter('x', 10, piece('d'))).toBe(false);
-    expect(lane.enter('y', 71, piece('e'))).toBe(false);
+    expect(lane.enter('x', 10, piece('d'))).toBe('own');
+    expect(lane.enter('y', 71, piece('e'))).toBe('all');
     const f = lane.enter('y', 70, piece('f'));
     await expect(Promise.allSettled([a, b, c, f])).resolves.toMatchObject([
       { status: 'fulfilled' },
@@ -349,10 +349,22 @@ describe('lanes', () => {
   });
 
   it('[DEVICE-21] what one device has waiting takes no room from the others', () => {
-    const lane = lanes(10, 40, 100);
+    const lane = lanes({ pieces: 10, laneBytes: 40, allBytes: 100, sureBytes: 5 });
     const never = () => new Promise<void>(() => undefined);
-    expect([lane.enter('x', 40, never) !== false, lane.enter('x', 1, never)]).toEqual([true, false]);
-    expect(lane.enter('y', 40, never)).not.toBe(false);
+    const enter = (key: string, bytes: number) => {
+      const turn = lane.enter(key, bytes, never);
+      return typeof turn === 'string' ? turn : 'in';
+    };
+    expect([enter('x', 40), enter('x', 1)]).toEqual(['in', 'own']);
+    expect([enter('y', 40), enter('z', 20)]).toEqual(['in', 'in']);
+    // All that waits is as much as may: others still have the little that they need.
+    expect([enter('honest', 6), enter('honest', 3), enter('honest', 2), enter('honest', 1)]).toEqual([
+      'all',
+      'in',
+      'in',
+      'all',
+    ]);
+    expect([enter('other', 5), enter('z', 1)]).toEqual(['in', 'all']);
   });
 });
 
