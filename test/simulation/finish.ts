@@ -49,6 +49,10 @@ export async function finish(world: World, step: Step): Promise<void> {
   await until('tasks end', 24 * 60 * minuteMs, () =>
     world.realms.every(({ model }) => model.work.open().length === 0 && model.books.pending().size === 0),
   );
+  // A delivery may be under way still: what it has just written is seen by nobody before it is durable.
+  await until('what was written is durable', minuteMs, () =>
+    world.realms.every(({ swarm }) => !swarm.database.isDirty()),
+  );
   for (const realm of world.realms) await checkRealm(realm);
 }
 
