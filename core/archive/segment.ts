@@ -5,9 +5,9 @@
 import { assert } from '../assert.ts';
 import { hashHolds } from '../journal/cloud-event.ts';
 import type { StoredEvent } from '../journal/event.ts';
-import { leafOf, rootOf } from '../journal/merkle.ts';
+import { leafOf, leavesInOne, rootOf } from '../journal/merkle.ts';
 import { segmentEvents, segmentEventsMin } from '../limits.ts';
-import { atOnce, type Steps } from '../steps.ts';
+import type { Steps } from '../steps.ts';
 
 /** What a segment says of itself; it stands in the file's metadata and, but for the origin, in the journal. */
 export interface SegmentMark {
@@ -22,13 +22,8 @@ export interface SegmentMark {
   readonly root: string;
 }
 
-/** The mark of events that follow each other, all hashed with this origin. */
-export function markOf(origin: string, events: readonly StoredEvent[]): SegmentMark {
-  return atOnce(markInSteps(origin, events));
-}
-
-/** `markOf`, a block of events at a time. */
-export function* markInSteps(origin: string, events: readonly StoredEvent[]): Steps<SegmentMark> {
+/** The mark of events that follow each other, all hashed with this origin; a block of them at a time. */
+export function* markOf(origin: string, events: readonly StoredEvent[]): Steps<SegmentMark> {
   const first = events[0];
   const last = events.at(-1);
   assert(first !== undefined && last !== undefined, 'a segment has events');
@@ -48,14 +43,9 @@ export function isWhole({ from, to, previous, head }: SegmentMark, events: reado
 
 /**
  * The seq of the first event that is not what the mark says: missing, out of its place, not chained to the one before, or
- * hashed otherwise; the last one's when only the head or the root differ. Null when all of it holds.
+ * hashed otherwise; the last one's when only the head or the root differ. Null when all of it holds. A few events at a time.
  */
-export function firstFault(mark: SegmentMark, events: readonly StoredEvent[]): number | null {
-  return atOnce(firstFaultInSteps(mark, events));
-}
-
-/** `firstFault`, a few events at a time. */
-export function* firstFaultInSteps(mark: SegmentMark, events: readonly StoredEvent[]): Steps<number | null> {
+export function* firstFault(mark: SegmentMark, events: readonly StoredEvent[]): Steps<number | null> {
   let previous = mark.previous;
   for (let seq = mark.from; seq <= mark.to; seq++) {
     const event = events[seq - mark.from];
@@ -74,9 +64,8 @@ export function segmentEnd(archivedTo: number, last: number, most: number = segm
   return end > archivedTo ? end : null;
 }
 
-/** An event that is only hashed costs as much as a part of one that is decided; a leaf is two hashes of a few bytes. */
+/** An event that is only hashed costs as much as a part of one that is decided. */
 const eventsHashedInOne = 4;
-const leavesInOne = 8;
 
 function* rootOver(events: readonly StoredEvent[]): Steps<string> {
   const leaf = (index: number): Uint8Array => leafOf(events[index]?.hash ?? '');

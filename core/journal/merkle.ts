@@ -12,6 +12,9 @@ export function leafOf(eventHash: string): Uint8Array {
   return sha256Bytes(LEAF, Buffer.from(eventHash, 'hex'));
 }
 
+/** Leaves, two hashes of a few bytes each, that cost as much as one event that is decided: what turns count. */
+export const leavesInOne = 8;
+
 /** The node over two others. */
 export function nodeOf(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256Bytes(NODE, left, right);

@@ -1,5 +1,6 @@
 // Facts on their way up: a batch from one device is one call to the swarm, or a few when it is more than its share allows at once;
-// how much of a call goes into one transaction is the swarm's to say [TURN-3]. Only the swarm's committed answer is passed on as an acknowledgement [P1].
+// how much of a call goes into one transaction is the swarm's to say [TURN-3]. Only the swarm's committed answer is passed on as
+// an acknowledgement [P1].
 
 import { assert } from '../../core/assert.ts';
 import { cutText } from '../../core/cut-text.ts';

@@ -31,7 +31,7 @@ import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
 import { checkBooks } from './conservation.ts';
 import { rowInserter } from './insert-rows.ts';
-import { hex, journalTree, subtreesInSteps } from './merkle-tree.ts';
+import { cacheSubtrees, hex, journalTree } from './merkle-tree.ts';
 import { readSeal, type Seal, writeSeal } from './seal.ts';
 import { entriesIn } from './snapshots.ts';
 import { readRow, readText } from './swarm-read.ts';
@@ -281,7 +281,7 @@ function isConstraint(cause: unknown): boolean {
 
 async function rootIn(sql: Sql, size: number, work: Work): Promise<string> {
   // The subtrees' roots are kept for the proofs that will be asked for; each time those that are new.
-  await inTurns(subtreesInSteps(sql, size), work);
+  await inTurns(cacheSubtrees(sql, size), work);
   return hex(
     rootOf(
       journalTree(sql, async () => ok([])),

@@ -4,9 +4,9 @@
 
 import { Fault } from '../../core/assert.ts';
 import type { StoredEvent } from '../../core/journal/event.ts';
-import { leafOf, rootOf, type TreeReader } from '../../core/journal/merkle.ts';
+import { leafOf, leavesInOne, rootOf, type TreeReader } from '../../core/journal/merkle.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import { atOnce, type Steps } from '../../core/steps.ts';
+import type { Steps } from '../../core/steps.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import { first, type Sql } from '../sql-port.ts';
 
@@ -75,14 +75,9 @@ export function journalTree(sql: Sql, readEvents: ReadEvents): JournalTree {
 
 /**
  * Keeps the roots of all complete blocks up to event `upTo`, and of the larger subtrees they complete. To be called before
- * events leave the tables: afterwards their blocks cannot be made from rows any more.
+ * events leave the tables: afterwards their blocks cannot be made from rows any more. A subtree at a time; what was kept stays.
  */
-export function cacheSubtrees(sql: Sql, upTo: number): void {
-  atOnce(subtreesInSteps(sql, upTo));
-}
-
-/** `cacheSubtrees`, a subtree at a time: what was kept until then stays. */
-export function* subtreesInSteps(sql: Sql, upTo: number): Steps<void> {
+export function* cacheSubtrees(sql: Sql, upTo: number): Steps<void> {
   const block = (start: number) => hotHashes(sql, start);
   for (const size of LEVELS) {
     const last = first(
@@ -99,9 +94,6 @@ export function* subtreesInSteps(sql: Sql, upTo: number): Steps<void> {
     }
   }
 }
-
-/** A leaf that is read and hashed twice costs as much as a part of an event that is decided. */
-const leavesInOne = 8;
 
 /** The root of a complete, aligned subtree of a size that is kept; made and kept when it is asked for the first time. */
 function keptRoot(

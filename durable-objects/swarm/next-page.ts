@@ -12,3 +12,20 @@ export function nextPage(last: readonly StoredEvent[], most: number): number {
   const fitting = Math.floor((streamChunkBytes * last.length) / Math.max(1, textOf(last)));
   return Math.max(1, Math.min(fitting, 2 * last.length, most));
 }
+
+/** Events of an object's tables from one place to another, in pages by how large they are; it ends before one that is missing. */
+export function* pagesOf(
+  store: { events(from: number, limit: number): readonly StoredEvent[] },
+  from: number,
+  to: number,
+  most: number,
+): Generator<readonly StoredEvent[], void> {
+  let atOnce = firstPage;
+  for (let next = from; next <= to; ) {
+    const page = store.events(next, Math.min(atOnce, to - next + 1));
+    if (page.length === 0) return;
+    yield page;
+    next += page.length;
+    atOnce = nextPage(page, most);
+  }
+}

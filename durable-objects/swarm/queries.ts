@@ -3,6 +3,7 @@
 import { retentionView } from '../../core/archive/view.ts';
 import type { Moment } from '../../core/envelope.ts';
 import type { Json } from '../../core/json.ts';
+import { listLimitMax, planTasksMax } from '../../core/limits.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { answerRows, isRowQuery } from '../../core/swarm/answer.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -41,6 +42,13 @@ export function answer(query: Exclude<Query, ProofQuery | JournalQuery>, deps: Q
     }
   }
 }
+
+/** What an answer costs, about, in events that are decided: a mission's view asks all of its tasks, a list at most a page of rows. */
+export function rowsOfQuery(query: Query): number {
+  if (query.type === 'mission') return planTasksMax / rowsReadInOne;
+  return ('limit' in query ? Math.min(query.limit, listLimitMax) : 1) / rowsReadInOne;
+}
+const rowsReadInOne = 8;
 
 /** Views are data that JSON can say; over RPC they travel as such. */
 function plain(value: object): Json {

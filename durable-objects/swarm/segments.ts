@@ -4,7 +4,7 @@
 
 import { segmentKey } from '../../core/archive/keys.ts';
 import type { ObjectStore } from '../../core/archive/port.ts';
-import { firstFaultInSteps, markInSteps, type SegmentMark, segmentEnd } from '../../core/archive/segment.ts';
+import { firstFault, markOf, type SegmentMark, segmentEnd } from '../../core/archive/segment.ts';
 import { archiveId } from '../../core/archive/state.ts';
 import { Fault } from '../../core/assert.ts';
 import { sha256Bytes } from '../../core/hash.ts';
@@ -22,8 +22,8 @@ import { SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
 import type { ArchiveNotes } from './archive-notes.ts';
-import { subtreesInSteps } from './merkle-tree.ts';
-import { firstPage, nextPage } from './next-page.ts';
+import { cacheSubtrees } from './merkle-tree.ts';
+import { pagesOf } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import { readSegment, writeSegment } from './segment-file.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -128,7 +128,7 @@ async function archiveNext(last: number, most: number, deps: SegmentDeps): Promi
   await objects.put(key, made.bytes, { contentType: 'application/vnd.apache.parquet', ifAbsent: true });
   await readBack(key, made, objects, work);
   // The roots of all subtrees that the rows are under, the one they share with rows that stay too: they cannot be made later.
-  await inTurns(subtreesInSteps(sql, to + ((segmentEventsMin - (to % segmentEventsMin)) % segmentEventsMin)), work);
+  await inTurns(cacheSubtrees(sql, to + ((segmentEventsMin - (to % segmentEventsMin)) % segmentEventsMin)), work);
   const { mark, sha256, bytes, fromAt, toAt } = made;
   const { previous, head, root } = mark;
   const segment = { from, to, fromAt, toAt, previous, head, root, key, sha256, bytes: bytes.byteLength };
@@ -184,14 +184,9 @@ async function eventsIn(
   { store, work = ALONE }: SegmentDeps,
 ): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
-  let atOnce = firstPage;
-  for (let next = from; next <= to; ) {
-    const page = store.events(next, Math.min(atOnce, to - next + 1));
-    // Whoever counts them sees that one is missing.
-    if (page.length === 0) break;
+  // Whoever counts them sees that one is missing.
+  for (const page of pagesOf(store, from, to, eventsAtOnce)) {
     for (const event of page) events.push(event);
-    next += page.length;
-    atOnce = nextPage(page, eventsAtOnce);
     work.spent(page.length / eventsReadInOne, textOf(page));
     await work.giveWay();
   }
@@ -204,7 +199,7 @@ const eventsReadInOne = 16;
 
 /** The events themselves are let go: what was stored is checked by the mark, which every one of their hashes is part of. */
 async function fileOf(events: readonly StoredEvent[], origin: string, work: Work): Promise<Made> {
-  const mark = await inTurns(markInSteps(origin, events), work);
+  const mark = await inTurns(markOf(origin, events), work);
   const bytes = await writeSegment(mark, events, work);
   return { mark, bytes, sha256: hashOf(bytes), fromAt: events[0]?.at ?? 0, toAt: events.at(-1)?.at ?? 0 };
 }
@@ -221,7 +216,7 @@ async function readBack(key: string, made: Made, objects: ObjectStore, work: Wor
     throw new Fault('a segment that was read back is not what was stored', { retryable: true });
   }
   const read = await readSegment(stored, work);
-  const bad = read === null ? made.mark.from : await inTurns(firstFaultInSteps(made.mark, read.events), work);
+  const bad = read === null ? made.mark.from : await inTurns(firstFault(made.mark, read.events), work);
   // The file is as it was written: it is the rows in the tables that do not hold, and they stay where somebody can look.
   if (bad !== null) throw new Fault(`event ${bad} is not what its hash says: it is not archived`, { retryable: false });
 }

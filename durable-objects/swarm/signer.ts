@@ -17,7 +17,7 @@ import type { Rejection } from '../../core/swarm/rejections.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { first, type Sql } from '../sql-port.ts';
 import { ALONE, inTurns, type Work } from '../turns.ts';
-import { hex, type JournalTree, journalTree, type ReadEvents, subtreesInSteps } from './merkle-tree.ts';
+import { cacheSubtrees, hex, type JournalTree, journalTree, type ReadEvents } from './merkle-tree.ts';
 import type { Outside } from './outside-checkpoint.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
@@ -173,7 +173,7 @@ export function openSigner(deps: SignerDeps): Signer {
       if (!compared.ok) return compared;
     }
     // All that can be kept of the tree, so that the root is a few dozen reads, however much has come since the last one.
-    await inTurns(subtreesInSteps(sql, store.head().seq), deps.work ?? ALONE);
+    await inTurns(cacheSubtrees(sql, store.head().seq), deps.work ?? ALONE);
     const size = wanted ?? store.head().seq;
     if (size < 1 || size > store.head().seq) return err({ code: 'size_ahead', size: store.head().seq });
     const refused = refusal();

@@ -1,6 +1,6 @@
 // Snapshots of a swarm's state: what has changed since the last one is put into chunks, piece by piece, as it was at one moment
-// (frozen-rows.ts), staged in the object's own tables, then uploaded, and only then the journal says that there is a snapshot. Cut anywhere, it is begun again;
-// what was uploaded is found there [P8].
+// (frozen-rows.ts), staged in the object's own tables, then uploaded, and only then the journal says that there is a snapshot. Cut
+// anywhere, it is begun again; what was uploaded is found there [P8].
 
 import { snapshotKey, tenantOf } from '../../core/archive/keys.ts';
 import type { ObjectStore } from '../../core/archive/port.ts';
@@ -29,7 +29,7 @@ import type { Sql } from '../sql-port.ts';
 import { ALONE, type Work } from '../turns.ts';
 import { type FrozenRows, freezeRows } from './frozen-rows.ts';
 import { rowInserter } from './insert-rows.ts';
-import { firstPage, nextPage } from './next-page.ts';
+import { pagesOf } from './next-page.ts';
 import type { Chore } from './recorder.ts';
 import type { SwarmStore } from './swarm-store.ts';
 
@@ -169,12 +169,7 @@ async function carryOnInPieces(
   };
   const keys = new Set<string>();
   if (last === 0) for (const kind of KINDS) keys.add(`${kind}/`);
-  let eventsAtOnce = firstPage;
-  for (let from = last === 0 ? to + 1 : last + 1; from <= to; ) {
-    const events = store.events(from, Math.min(eventsAtOnce, to - from + 1));
-    if (events.length === 0) break;
-    from += events.length;
-    eventsAtOnce = nextPage(events, turnRows);
+  for (const events of pagesOf(store, last === 0 ? to + 1 : last + 1, to, turnRows)) {
     for (const key of keysOf(events)) keys.add(key);
     await giveWay(events.length, textOf(events));
   }

@@ -12,7 +12,7 @@ import { err } from '../../core/result.ts';
 import { answerView } from '../../core/swarm/answer-view.ts';
 import { decide, refuseEntry } from '../../core/swarm/decide.ts';
 import { type Draft, openDraft } from '../../core/swarm/draft.ts';
-import { type Effect, reactAll } from '../../core/swarm/react.ts';
+import { reactAll } from '../../core/swarm/react.ts';
 import type { Read } from '../../core/swarm/read.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
 import type { Execute, Executed } from '../../core/swarm/service.ts';
@@ -20,6 +20,7 @@ import { KINDS, type Kind, type Rows, SELF } from '../../core/swarm/state.ts';
 import { first, type Sql, type SqlValue } from '../sql-port.ts';
 import { BooksBroken, checkBooks, LedgerGuard } from './conservation.ts';
 import { deliveredIn } from './delivered.ts';
+import { hurryDue, keepEffect } from './effect-rows.ts';
 import type { FrozenRows } from './frozen-rows.ts';
 import { type Insert, rowInserter } from './insert-rows.ts';
 import { readSeal, refuseWriting, type Seal, sealedRead } from './seal.ts';
@@ -219,24 +220,6 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
     return { id: `clock:${head.seq}`, actor: { kind: 'system', id: 'clock' }, command, remember: false };
   }
 
-  /** What failed while the clock was wrong is tried now, not when it would have been. */
-  function hurry(to: number): void {
-    write('UPDATE timer SET due = ? WHERE due > ? AND tries > 0', to, to + clockBehindMs);
-    write('UPDATE outbox SET due = ? WHERE due > ?', to, to);
-  }
-
-  function keep(effect: Effect, now: number): void {
-    if (effect.kind === 'timer')
-      write(
-        'INSERT INTO timer (key, due, command) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET due = excluded.due, command = excluded.command, tries = 0',
-        effect.key,
-        effect.at,
-        JSON.stringify(effect.command),
-      );
-    else if (effect.kind === 'no-timer') write('DELETE FROM timer WHERE key = ?', effect.key);
-    else write('INSERT INTO outbox (effect, due) VALUES (?, ?)', JSON.stringify(effect), now);
-  }
-
   /** The answers that were given to these ids before. */
   function answersTo(commands: readonly Execute[]): Map<string, Known> {
     const ids = commands.filter(({ remember }) => remember).map(({ id }) => id);
@@ -268,9 +251,9 @@ export function openSwarmStore(sql: Sql, deps: SwarmStoreDeps): SwarmStore {
       dirty.set(key, { kind, id });
       if (kind === 'webhook' || ('unfunded' in row && row.unfunded)) read.forget(kind);
     }
-    for (const event of draft.events) if (event.type === 'clock.corrected') hurry(event.body.to);
+    for (const event of draft.events) if (event.type === 'clock.corrected') hurryDue(write, event.body.to);
     for (const effect of reactAll(draft)) {
-      keep(effect, transaction.now);
+      keepEffect(write, effect, transaction.now);
       transaction.told = true;
     }
   }

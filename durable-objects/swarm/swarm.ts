@@ -24,15 +24,7 @@ import type { SignedCheckpoint } from '../../core/journal/checkpoint.ts';
 import { type StoredEvent, textOf } from '../../core/journal/event.ts';
 import type { Json } from '../../core/json.ts';
 import { refuseActor } from '../../core/keys/decide.ts';
-import {
-  breakerWindowMs,
-  commandsPerCallMax,
-  exportsMax,
-  journalPageMax,
-  listLimitMax,
-  planTasksMax,
-  waitSecondsMax,
-} from '../../core/limits.ts';
+import { breakerWindowMs, commandsPerCallMax, exportsMax, journalPageMax, waitSecondsMax } from '../../core/limits.ts';
 import type { MetricsView } from '../../core/metrics/view.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Rejection } from '../../core/swarm/rejections.ts';
@@ -65,7 +57,7 @@ import { nextInOutbox, type OutboxDue, outboxDue } from './outbox-drain.ts';
 import { type CarryDeps, createLanes, drainDeps } from './outbox-lanes.ts';
 import { outlineOf } from './outline.ts';
 import { answerProof, isProofQuery } from './proofs.ts';
-import { answer } from './queries.ts';
+import { answer, rowsOfQuery } from './queries.ts';
 import { openRecording, type Recording } from './recording.ts';
 import { refuseReading, refuseWriting } from './seal.ts';
 import { newSigningKey } from './signing-key.ts';
@@ -449,12 +441,6 @@ export class SwarmObject extends DurableObject<SwarmEnv> implements SwarmService
     const at = Date.now();
     return { at, actor, ids: idSource(at, randomBytes(10)), commandId: `read:${actorName(actor)}`, trace: null };
   }
-}
-
-/** Rows that an answer is made of, about: a mission's view asks all of its tasks, a list at most a page of rows. */
-function rowsOfQuery(query: Query): number {
-  if (query.type === 'mission') return planTasksMax / eventsReadInOne;
-  return 'limit' in query ? Math.min(query.limit, listLimitMax) / eventsReadInOne : 1 / eventsReadInOne;
 }
 
 /** An event that is only read costs as much as a part of one that is decided. */

@@ -8,6 +8,7 @@ import { firstFault, isWhole, markOf, segmentEnd } from '../../core/archive/segm
 import { archiveId } from '../../core/archive/state.ts';
 import { chain, GENESIS, type StoredEvent } from '../../core/journal/event.ts';
 import { retentionDaysMax, retentionDaysMin, segmentEventsMin } from '../../core/limits.ts';
+import { atOnce } from '../../core/steps.ts';
 import { SELF } from '../../core/swarm/state.ts';
 import { aSwarm, type MemorySwarm, START } from './memory-swarm.ts';
 
@@ -102,9 +103,9 @@ describe('segments', () => {
       previous = event.hash;
     }
     const segment = events.slice(10, 30);
-    const mark = markOf('t/s', segment);
+    const mark = atOnce(markOf('t/s', segment));
     expect(mark).toMatchObject({ from: 11, to: 30, previous: events[9]?.hash, head: events[29]?.hash });
-    expect([firstFault(mark, segment), isWhole(mark, segment)]).toEqual([null, true]);
+    expect([atOnce(firstFault(mark, segment)), isWhole(mark, segment)]).toEqual([null, true]);
     const members = [
       'seq',
       'hash',
@@ -125,15 +126,15 @@ describe('segments', () => {
           const before = event[member];
           return { ...event, [member]: typeof before === 'number' ? before + 1 : `${before ?? ''}x` };
         });
-        expect(firstFault(mark, changed)).toBe(11 + index);
+        expect(atOnce(firstFault(mark, changed))).toBe(11 + index);
       }),
     );
-    expect(firstFault(mark, segment.slice(0, 5))).toBe(16);
-    expect(firstFault(mark, segment.toReversed())).toBe(11);
-    expect(firstFault(mark, [...segment, ...events.slice(30, 31)])).toBe(30);
-    expect(firstFault({ ...mark, origin: 't/other' }, segment)).toBe(11);
-    expect(firstFault({ ...mark, head: hash }, segment)).toBe(30);
-    expect(firstFault({ ...mark, root: hash }, segment)).toBe(30);
+    expect(atOnce(firstFault(mark, segment.slice(0, 5)))).toBe(16);
+    expect(atOnce(firstFault(mark, segment.toReversed()))).toBe(11);
+    expect(atOnce(firstFault(mark, [...segment, ...events.slice(30, 31)]))).toBe(30);
+    expect(atOnce(firstFault({ ...mark, origin: 't/other' }, segment))).toBe(11);
+    expect(atOnce(firstFault({ ...mark, head: hash }, segment))).toBe(30);
+    expect(atOnce(firstFault({ ...mark, root: hash }, segment))).toBe(30);
   });
 });
 

@@ -9,6 +9,7 @@ import { leafOf, rootOf, verifyInclusion } from '../../core/journal/merkle.ts';
 import { type TaskProof, verifyTaskProof } from '../../core/journal/proof.ts';
 import { checkpointEvents, checkpointMs } from '../../core/limits.ts';
 import { err, ok } from '../../core/result.ts';
+import { atOnce } from '../../core/steps.ts';
 import { blockLeaves, cacheSubtrees, journalTree } from '../../durable-objects/swarm/merkle-tree.ts';
 import { outsideCheckpoint } from '../../durable-objects/swarm/outside-checkpoint.ts';
 import type { Signer } from '../../durable-objects/swarm/signer.ts';
@@ -278,7 +279,7 @@ describe('events that have left for the archive', () => {
   function archive(swarm: StoreSwarm, kept: number) {
     const upTo = Math.floor((swarm.store.head().seq - kept) / blockLeaves) * blockLeaves;
     const archived = new Map(swarm.store.events(1, upTo).map((event) => [event.seq, event]));
-    cacheSubtrees(swarm.sql, upTo);
+    atOnce(cacheSubtrees(swarm.sql, upTo));
     swarm.sql.run('DELETE FROM journal WHERE seq <= ?', upTo);
     const reads: [number, number][] = [];
     const readEvents = async (from: number, to: number) => {
@@ -367,7 +368,7 @@ describe('events that have left for the archive', () => {
         return swarm.sql.all<R>(query, ...bindings);
       },
     };
-    cacheSubtrees(swarm.sql, swarm.store.head().seq);
+    atOnce(cacheSubtrees(swarm.sql, swarm.store.head().seq));
     const size = swarm.store.head().seq;
     rootOf(journalTree(counting, swarm.readEvents), size);
     // 2 of 4,096, 3 of 256, and the leaves of the last block in one query.
